@@ -13,7 +13,7 @@ import {
   type RegistryChanges,
 } from "../runtime/server/registry_protocol.ts";
 import type { Directory, DirectoryListener } from "./directory.ts";
-import type { StoredChange } from "./store.ts";
+import type { RegistryStore, StoredChange } from "./store.ts";
 
 /** The maximum number of waiting queries of one server. */
 const MAX_WAITING = 64;
@@ -46,7 +46,7 @@ interface Waiting {
  */
 export class BlockingQueries implements DirectoryListener {
   readonly #directory: Directory;
-  readonly #epoch: string;
+  readonly #store: Pick<RegistryStore, "epoch" | "shared">;
   /** By the server that asks, and the actor there. */
   readonly #waiting = new Map<string, Map<string, Waiting>>();
   readonly #byId = new Interests();
@@ -56,10 +56,10 @@ export class BlockingQueries implements DirectoryListener {
   readonly #due = new Set<Waiting>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Answers queries from a directory, with cursors of an epoch. */
-  constructor(directory: Directory, epoch: string) {
+  /** Answers queries from a directory, with cursors of the store that it follows. */
+  constructor(directory: Directory, store: Pick<RegistryStore, "epoch" | "shared">) {
     this.#directory = directory;
-    this.#epoch = epoch;
+    this.#store = store;
     directory.listen(this);
   }
 
@@ -72,7 +72,7 @@ export class BlockingQueries implements DirectoryListener {
 
   /** The cursor for the changes after the last one, or after a given revision. */
   cursor(revision: number = this.#directory.revision): string {
-    return `${this.#epoch}:${revision}`;
+    return `${this.#store.epoch}:${revision}`;
   }
 
   /**
@@ -143,14 +143,16 @@ export class BlockingQueries implements DirectoryListener {
   /** The revision of a cursor; undefined if it is of another epoch. */
   #revisionOf(cursor: string): number | undefined {
     const [epoch, revision = "", ...rest] = cursor.split(":");
-    const isOwn = epoch === this.#epoch && /^\d{1,16}$/.test(revision) && rest.length === 0;
+    const isOwn = epoch === this.#store.epoch && /^\d{1,16}$/.test(revision) && rest.length === 0;
     return isOwn ? Number(revision) : undefined;
   }
 
   /** The answer that can be given at once. */
   #look(after: number | undefined, query: ChangesQuery): Answer | undefined {
     const { revision } = this.#directory;
-    const later = after === undefined ? undefined : this.#directory.log.after(after);
+    // If no other registry can be further, the database was replaced by an older copy of it.
+    const isKnown = after !== undefined && (this.#store.shared || after <= revision);
+    const later = isKnown ? this.#directory.log.after(after) : undefined;
     if (!later) return { changes: [], compacted: true, revision };
     const ids = new Set(query.ids);
     const wanted = new Set(query.roles);

@@ -15,7 +15,7 @@ import {
   withClaimant,
 } from "../runtime/server/registry_protocol.ts";
 import type { Directory } from "./directory.ts";
-import type { RegistryStore } from "./store.ts";
+import type { RegistryStore, Removal } from "./store.ts";
 
 /** How often a change is tried while the entry changes, and the pause in between, in ms. */
 const MAX_TRIES = 50;
@@ -73,11 +73,11 @@ export class EntryChanges {
   }
 
   /** Removes the entry of an instance. Returns whether there was one. */
-  async remove({ id, instance }: NamedInstance): Promise<boolean> {
+  async remove({ id, instance }: NamedInstance, as: Removal): Promise<boolean> {
     return await this.#untilMade(id, async () => {
       const entry = this.#directory.get(id);
       if (!entry || !sameInstance(entry.instance, instance)) return false;
-      return await this.#store.delete(id, { expected: entry.revision, as: "left" }) || undefined;
+      return await this.#store.delete(id, { expected: entry.revision, as }) || undefined;
     });
   }
 

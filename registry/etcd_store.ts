@@ -84,6 +84,8 @@ interface Actual {
  * that was written before; otherwise what it knows is stale, and it renews no leases.
  */
 export class EtcdStore implements RegistryStore {
+  /** See {@linkcode RegistryStore.shared}. */
+  readonly shared = true;
   /** See {@linkcode RegistryStore.lease}. */
   readonly lease: number;
   readonly #prefix: string;

@@ -51,6 +51,8 @@ interface Pending {
  * waited for once, however many servers register at once.
  */
 export class LocalStore implements RegistryStore {
+  /** See {@linkcode RegistryStore.shared}. */
+  readonly shared = false;
   /** See {@linkcode RegistryStore.lease}. */
   readonly lease: number;
   /** See {@linkcode RegistryStore.epoch}. */

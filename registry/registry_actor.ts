@@ -48,7 +48,7 @@ export async function serveRegistry(server: RegistryServer, store: RegistryStore
   await store.start(directory);
   // It answers as soon as it can be asked.
   await store.announce({ ...server.entry, state: "up" });
-  const queries = new BlockingQueries(directory, store.epoch);
+  const queries = new BlockingQueries(directory, store);
   const broken = new BrokenConnections(directory, {
     store,
     presence: (entry) => server.presence(entry),
@@ -160,9 +160,13 @@ function registryHandlers(
     remove({ id, instance }, context) {
       const session = ownSession(id, context);
       const make = async () => {
-        const isRemoved = await changes.remove({ id, instance });
+        const { server: by } = context.sender;
+        const isRemoved = await changes.remove({ id, instance }, by === id ? "left" : "gone");
         if (session && sameInstance(session.instance, instance)) session.left = true;
-        if (isRemoved && mayLog("removals", context)) logger.info("{id} has left", { id });
+        if (isRemoved && mayLog("removals", context)) {
+          if (by === id) logger.info("{id} has left", { id });
+          else logger.info("{id} was removed by {by}", { id, by });
+        }
         return isRemoved;
       };
       const failure = (removed: boolean) =>

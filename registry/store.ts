@@ -76,6 +76,9 @@ export interface RegistryStore extends AsyncDisposable {
    */
   readonly epoch: string;
 
+  /** Whether other registries over the store may know later changes than this one. */
+  readonly shared: boolean;
+
   /** How long a lease runs after each renewal, in ms. */
   readonly lease: number;
 

@@ -23,14 +23,15 @@ class Queried implements AsyncDisposable {
   readonly queries: BlockingQueries;
   readonly start: string;
 
-  private constructor(followed: FollowedStore) {
+  private constructor(followed: FollowedStore, shared: boolean) {
     this.followed = followed;
-    this.queries = new BlockingQueries(followed.directory, followed.store.epoch);
+    const { epoch } = followed.store;
+    this.queries = new BlockingQueries(followed.directory, { epoch, shared });
     this.start = this.queries.cursor();
   }
 
-  static async start(): Promise<Queried> {
-    return new Queried(await FollowedStore.start(new MemoryStore()));
+  static async start({ shared = false } = {}): Promise<Queried> {
+    return new Queried(await FollowedStore.start(new MemoryStore()), shared);
   }
 
   /** Asks as an actor of a server. */
@@ -188,7 +189,7 @@ Deno.test("a query that waits while more changes come than are kept has missed n
 });
 
 Deno.test("a cursor of a registry that is further waits until this one is", async () => {
-  await using queried = await Queried.start();
+  await using queried = await Queried.start({ shared: true });
   const { followed } = queried;
   await followed.put(ownEntry("a"));
   const ahead = queried.queries.cursor(followed.directory.revision + 2);
@@ -294,4 +295,23 @@ Deno.test("a cursor goes on after a restart of the registry on its file", async 
   await client.register({ entry: ownEntry("a", { roles: ["r"] }) });
   const later = await client.changes({ after: found.cursor, roles: ["r"], wait: 0 });
   assert.deepEqual(told(later), ["up a"]);
+});
+
+Deno.test("a cursor is compacted when the registry's file was replaced by an older copy", async () => {
+  await using ensemble = new LocalEnsemble();
+  const path = `${ensemble.directory}/registry.db`;
+  const start = async () => await ensemble.startRegistry(await SqliteStore.open(path));
+  const first = await start();
+  await registryClient(first.actors).register({ entry: ownEntry("a") });
+  await ensemble.stop(first);
+  const backup = await Deno.readFile(path);
+  const second = await start();
+  await registryClient(second.actors).register({ entry: ownEntry("b") });
+  const { cursor } = await registryClient(second.actors).list({});
+  await ensemble.stop(second);
+  await Deno.writeFile(path, backup);
+  const third = await start();
+  const { changes, list } = registryClient(third.actors);
+  const answer = await changes({ after: cursor, all: true, wait: LONG });
+  assert.deepEqual(answer, { changes: [], compacted: true, cursor: (await list({})).cursor });
 });
