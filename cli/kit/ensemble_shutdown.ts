@@ -71,9 +71,8 @@ export class EnsembleShutdown {
       else printNotice("the registry is left running, for the servers that still run");
       if (options.json) printJson(shutdown.#down);
       if (shutdown.#failures === 0) return;
-      throw new EnsembleError(
-        `${shutdown.#failures} of ${servers.length} servers did not shut down`,
-      );
+      const all = servers.length + registries.length - 1; // Without the one that the console uses.
+      throw new EnsembleError(`${shutdown.#failures} of ${all} servers did not shut down`);
     });
   }
 

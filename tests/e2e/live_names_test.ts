@@ -52,6 +52,8 @@ Deno.test("completion offers the existing servers, actors and roles", async () =
   await assertAnswer(places, ["authorize", "httpd1", ""], withoutRegistry);
   const roles = ["role", "httpd\thttpd1", "web\thttpd1"];
   await assertAnswer(places, ["lookup", "--role", ""], roles);
+  await assertAnswer(places, ["watch", "--role", ""], roles);
+  await assertAnswer(places, ["lookup", "httpd2", "ht"], withoutRegistry);
   await assertAnswer(places, ["run", "--roles", ""], roles);
   await assertAnswer(places, ["run", "--roles=web,"], ["role", "web,httpd\thttpd1"]);
   const actors = ["actor", "counter\t", "loader\t", "registration\t", "server\t"];

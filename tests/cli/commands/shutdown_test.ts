@@ -3,7 +3,7 @@ import { MemoryStore } from "../../../registry/local_store.ts";
 import type { Snapshot } from "../../../registry/store.ts";
 import { listServers } from "../../../runtime/ensemble/remote.ts";
 import { shortInstance } from "../../../runtime/server/credentials.ts";
-import type { OwnEntry } from "../../../runtime/server/registry_protocol.ts";
+import type { OwnEntry, RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
 import { type Address, formatAddressUrl, type UnixAddress } from "../../../runtime/wire/address.ts";
 import { listenAt } from "../../../runtime/wire/transport.ts";
 import { anyPort, LocalEnsemble } from "../../runtime/server/local_ensemble.ts";
@@ -204,4 +204,45 @@ Deno.test("shutdown -f leaves the registry to an unreachable server that may sti
       "gxensemble: error: 1 of 1 servers did not shut down\n",
   );
   assert.equal(registry.signal.aborted, false);
+});
+
+/** A store over which another registry serves the same ensemble. */
+class SharedStore extends MemoryStore {
+  other: RegistryEntry | undefined;
+
+  override async registries(): Promise<RegistryEntry[]> {
+    return [...this.other ? [this.other] : [], ...await super.registries()];
+  }
+}
+
+Deno.test("shutdown -f stops all registries, and not one that took the place of another", async () => {
+  await using ensemble = new LocalEnsemble();
+  using commands = commandsIn(ensemble);
+  const store = new SharedStore();
+  const registry = await ensemble.startRegistry(store);
+  const other = await ensemble.startRegistry(new MemoryStore(), { listen: [anyPort()] });
+  const [address] = other.entry.addresses.map(formatAddressUrl);
+  const entryOf = (instance: Uint8Array): RegistryEntry => ({
+    ...other.entry,
+    instance,
+    revision: 0,
+  });
+  store.other = entryOf(new Uint8Array(32));
+  const refused = await commands.run("shutdown", "-f");
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /registry: instance \w+ at tcp:\S+ is not the registered one/);
+  assert.match(refused.stderr, /: 1 of 1 servers did not shut down\n$/);
+  assert.equal(other.signal.aborted, false);
+  await registry.stopped;
+
+  const again = new SharedStore();
+  again.other = entryOf(other.entry.instance);
+  const second = await ensemble.startRegistry(again);
+  const { code, stdout, stderr } = await commands.run("shutdown", "-f");
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+  assert.equal(
+    stdout,
+    `... shutting down registry at ${address}\n... shutting down registry\n`,
+  );
+  await Promise.all([other.stopped, second.stopped]);
 });
