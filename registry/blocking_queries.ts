@@ -24,6 +24,9 @@ const MAX_WAITING = 64;
  */
 const COLLECTING_TIME = 10;
 
+/** The number of queries that are answered before others have a turn. */
+const ANSWERS_IN_TURN = 256;
+
 /** The answer without what is the same in all. */
 type Answer = Omit<RegistryChanges, "cursor" | "staleFor"> & { readonly revision: number };
 
@@ -135,7 +138,12 @@ export class BlockingQueries implements DirectoryListener {
 
   #answerDue(): void {
     this.#timer = undefined;
-    for (const waiting of [...this.#due]) {
+    let count = 0;
+    for (const waiting of this.#due) {
+      if (count++ === ANSWERS_IN_TURN) {
+        this.#timer = setTimeout(() => this.#answerDue());
+        return;
+      }
       waiting.answer(firstOf(waiting.found, this.#directory.revision));
     }
   }

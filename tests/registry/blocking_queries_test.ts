@@ -237,6 +237,25 @@ Deno.test("the waiting queries of a server are limited, and those of others are 
   assert.deepEqual((await queried.ask({}, 64)).changes.length, 1);
 });
 
+Deno.test("answers to many queries leave turns to others, and miss nothing that comes in between", async () => {
+  await using queried = await Queried.start();
+  const ids = Array.from({ length: 1_000 }, (_, n) => `w${n}`);
+  let answered = 0;
+  const asked = ids.map(async (id) => {
+    const answer = await queried.ask({}, "watcher", id);
+    answered++;
+    return { id, answer };
+  });
+  await queried.followed.put(ownEntry("a"));
+  await Promise.race(asked);
+  assert.ok(answered < ids.length, `${answered}`);
+  await queried.followed.put(ownEntry("b"));
+  for (const { id, answer } of await Promise.all(asked)) {
+    const later = await queried.ask({ after: answer.cursor, wait: 0 }, "watcher", id);
+    assert.deepEqual([...told(answer), ...told(later)], ["up a", "up b"]);
+  }
+});
+
 Deno.test("a stale answer says so", async () => {
   await using queried = await Queried.start();
   queried.followed.directory.stale(performance.now() - 3_000);
