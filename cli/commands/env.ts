@@ -19,7 +19,6 @@ import {
 } from "../../runtime/wire/address.ts";
 import { collecting, completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
-import { formatServer } from "../kit/listing.ts";
 import { jsonOption, type OutputOptions } from "../kit/options.ts";
 import { printJson, printLine, printNotice } from "../kit/output.ts";
 
@@ -122,8 +121,9 @@ async function list(serverId: string | undefined, { json }: OutputOptions): Prom
   const known = await file.read();
   if (serverId !== undefined && !known.has(serverId)) throw file.unknown(serverId);
   const listed = [...known].filter(([id]) => serverId === undefined || id === serverId);
-  if (json) printJson(listed.map(([id, addresses]) => toJson(id, addresses)));
-  else for (const [id, addresses] of listed) printLine(formatServer(id, addresses));
+  if (json) return printJson(listed.map(([id, addresses]) => toJson(id, addresses)));
+  const { formatServer } = await import("../kit/listing.ts");
+  for (const [id, addresses] of listed) printLine(formatServer(id, addresses));
 }
 
 /**
@@ -140,6 +140,7 @@ async function changeAddresses(
   const given = isLocal ? [localUnixAddress(findPlaces().socket(serverId))] : addresses;
   const left = await file[change](serverId, given);
   if (json) return printJson(toJson(serverId, left));
+  const { formatServer } = await import("../kit/listing.ts");
   printNotice(
     left.length > 0
       ? `... ${formatServer(serverId, left)} in ${file.path}`
