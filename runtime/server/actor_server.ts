@@ -45,6 +45,9 @@ const logger = getLogger(["gxensemble", "server"]);
  */
 const QUERY_WAIT = { registered: 60_000, unregistered: 10_000 };
 
+/** How many connections of a listener are accepted in one turn of the event loop. */
+const ACCEPTED_PER_TURN = 4;
+
 /** The default time that actors have to shut down before they are ended, in ms. */
 const BARE_SERVER_GRACE = 3_000;
 
@@ -691,7 +694,14 @@ export class ActorServer {
   async #acceptAll(listener: Listener): Promise<void> {
     // Each listener has its own limits, so that a flood at a tcp port does not block the UNIX
     // socket.
-    for (let next; (next = await listener.accept());) void this.#admit(next, listener.handshakes);
+    let accepted = 0;
+    for (let next; (next = await listener.accept());) {
+      void this.#admit(next, listener.handshakes);
+      // If many come at once, as when a registry is back, those under way get on first, before newer
+      // ones take their place. A timer, since Deno polls its sockets only after many turns of
+      // `setImmediate`.
+      if (++accepted % ACCEPTED_PER_TURN === 0) await new Promise((resolve) => setTimeout(resolve));
+    }
   }
 
   async #admit(accepted: Accepted, handshakes: Handshakes): Promise<void> {

@@ -3,6 +3,7 @@ import { on, onShutdown } from "../../../runtime/actor/cases.ts";
 import { listServers } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
 import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKES } from "../../../runtime/wire/limits.ts";
+import { RoguePeer } from "../../rogue_peer.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
 import { RawPeer } from "../../rogue_peer.ts";
@@ -126,6 +127,22 @@ Deno.test("hundreds of half-open connections do not block others", async () => {
   }
   const refusals = logs.matching(/refused a connection from .*: too many handshakes at once$/);
   assert.ok(refusals.length > 0 && refusals.length <= 20, `${refusals.length} lines`);
+});
+
+Deno.test("none of many servers that connect at once is refused", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  const a = await ensemble.start("a", { register: false });
+  const { cookie } = ensemble;
+  const peers = await Promise.all(
+    Array.from(
+      { length: 3 * MAX_HANDSHAKES },
+      (_, at) => RoguePeer.join(ensemble.socket("a"), { cookie, id: `peer${at}` }),
+    ),
+  );
+  assert.equal(a.connections().length, peers.length);
+  for (const peer of peers) peer[Symbol.dispose]();
+  assert.deepEqual(logs.matching(/too many handshakes/), []);
 });
 
 /** Resolves after what is under way in this process has had its turns. */
