@@ -11,7 +11,8 @@
  * ```
  *
  * Every registry is a process of its own, and so are groups of servers. All of them are real ones: a
- * server has its own connection, registers, renews its lease, and watches what it is told to.
+ * server has its own connection, registers, renews its lease, and watches what it is told to. They do
+ * not listen, since no server connects to another one here.
  *
  * @module
  */
@@ -309,7 +310,7 @@ if (part === "registry") {
     (_, at) => registryAddress(directory, at),
   );
   const near = count(options.first) % registries.length;
-  await runServers(directory, {
+  await runServers({
     first: count(options.first),
     servers: count(options.servers),
     watchers: count(options.watchers),
