@@ -19,8 +19,9 @@ Deno.test("RoguePeer asks and is asked over unix and tcp, registered or not", as
     assert.equal((await rogue.ask("nobody", 1)).failed, true);
     a.actors.tell(refTo(rogue.id, "x"), "hello");
     assert.equal((await rogue.receiveEnvelope())?.message, "hello");
-    const entry = await registry.ask("registry", { type: "lookup", id: rogue.id });
-    assert.deepEqual((entry.message as { instance: unknown }).instance, instance.publicKey);
+    const found = await registry.ask("registry", { type: "lookup", id: rogue.id });
+    const { entry } = found.message as { entry: { instance: Uint8Array } };
+    assert.deepEqual(entry.instance, instance.publicKey);
   }
 });
 

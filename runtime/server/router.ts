@@ -376,7 +376,8 @@ export class Router implements Route, Connections {
     // different one.
     const urls = new Set(tried.filter(isLocal).map(formatAddressUrl));
     const isRegistry = peer.id === REGISTRY_ID && addresses.length > 1;
-    for (const [index, address] of addresses.entries()) {
+    let slow: { address: Address; failure: unknown } | undefined;
+    for (const address of addresses) {
       if (peer.connection) return true;
       if (urls.has(formatAddressUrl(address))) continue;
       if (this.#isDowngrade(address, [...tried, ...addresses])) {
@@ -386,20 +387,25 @@ export class Router implements Route, Connections {
       }
       peer.dialling = address;
       try {
-        // The last one may take its time: a slow registry is better than none.
-        const timeout = isRegistry && index < addresses.length - 1 ? REGISTRY_PATIENCE : undefined;
+        const timeout = isRegistry ? REGISTRY_PATIENCE : undefined;
         if (await this.#dial(peer, address, { registered: instance, timeout })) return true;
       } catch (error) {
         if (peer.connection) return true;
         if (isRegistry) this.#parts.book.setBack(address);
         const stage = unansweredStage(error);
-        if (stage) peer.silence ??= { server: peer.id, stage, address: formatAddressUrl(address) };
+        if (stage) {
+          peer.silence ??= { server: peer.id, stage, address: formatAddressUrl(address) };
+          slow ??= { address, failure: error };
+        }
         failures.push(error as Error);
       } finally {
         peer.dialling = undefined;
       }
     }
-    return false;
+    // None answers in time, and a slow registry is better than none: the first gets all its time.
+    if (!isRegistry || !slow) return false;
+    failures.splice(failures.indexOf(slow.failure as Error), 1);
+    return await this.#dialAll(peer, [slow.address], { failures });
   }
 
   /**

@@ -193,7 +193,7 @@ export class RunningEnsemble implements AsyncDisposable {
   async startServer(id: string, options: string[] = [], text = WAITING): Promise<RunningProcess> {
     const file = await this.write(`${id}/main.js`, text);
     const server = this.spawn("run", ...options, id, file);
-    await server.logged(/is in the registry$/);
+    await server.logged(/is in the registry(, and not ready yet)?$/);
     return server;
   }
 

@@ -75,7 +75,7 @@ Deno.test("completion offers fixed values, in lower case too", async () => {
   assert.deepEqual(await offered("ping", "--log", "D"), levels);
   assert.deepEqual(await offered("ping", "--log", "d"), levels.map((each) => each.toLowerCase()));
   assert.deepEqual(await offered("completions", ""), ["bash", "zsh", "fish"]);
-  assert.deepEqual(await offered("registry", "--store", ""), ["memory:", "sqlite:"]);
+  assert.deepEqual(await offered("registry", "--store", ""), ["etcd://", "memory:", "sqlite:"]);
   const states = ["starting", "up", "draining", "unreachable", "any"];
   assert.deepEqual(await offered("list-servers", "--state", ""), states);
   assert.deepEqual(await offered("lookup", "--state=u"), states);

@@ -72,6 +72,23 @@ Deno.test("a registry that accepts and says nothing does not keep servers and co
   }
 });
 
+Deno.test("a slow registry is waited for when no other one is left", async () => {
+  await using ensemble = new LocalEnsemble();
+  const { near, far, addresses } = await twoWays(ensemble);
+  await using _near = near;
+  await far[Symbol.asyncDispose]();
+  near.hang();
+  const console = await ensemble.start("console", {
+    listen: [],
+    register: false,
+    registry: addresses,
+  });
+  const connecting = console.connect("registry");
+  await eventually(() => near.connections === 2, "it is dialled again, for there is no other");
+  near.resume();
+  await connecting;
+});
+
 Deno.test("a request to a registry that hangs is answered by another", async () => {
   await using ensemble = new LocalEnsemble();
   const { near, far, addresses } = await twoWays(ensemble);
