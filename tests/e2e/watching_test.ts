@@ -74,13 +74,17 @@ Deno.test("watch tells once of each change: a server that comes, is killed, is f
 
 Deno.test("a server that holds itself starting is found by its id and not by its role, until it is ready", async () => {
   await using ensemble = await RunningEnsemble.start();
+  await ensemble.startServer("a");
   const watch = ensemble.spawn("watch");
-  await ensemble.startServer("held", ["--roles", "web"], HELD);
+  await watch.printed("present a");
+  const file = await ensemble.write("held/main.js", HELD);
+  const held = ensemble.spawn("run", "--roles", "web", "held", file);
+  await held.logged(/held is in the registry, and not ready yet$/);
   assert.equal(
     await watch.printed("starting held"),
     lineOf(ensemble, "starting", "held", "web"),
   );
-  assert.deepEqual(await ensemble.listed(), ["held", "registry"]);
+  assert.deepEqual(await ensemble.listed(), ["a", "held", "registry"]);
   assert.deepEqual((await ensemble.lines("lookup", "held")).length, 1);
   assert.equal(
     await ensemble.failure("lookup", "--role", "web"),
@@ -90,7 +94,11 @@ Deno.test("a server that holds itself starting is found by its id and not by its
     await ensemble.failure("lookup", "--state", "up", "held"),
     "held is not up: held is starting",
   );
-  await ensemble.lines("eval", "held", "globalThis.becomeReady()");
+  // Its main is called a moment after that.
+  await held.until(
+    async () => (await ensemble.run("eval", "held", "globalThis.becomeReady()")).code === 0,
+    "ready",
+  );
   assert.equal(await watch.printed("up held"), lineOf(ensemble, "up", "held", "web"));
   assert.deepEqual((await ensemble.lines("lookup", "--role", "web")).length, 1);
 });
