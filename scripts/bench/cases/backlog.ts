@@ -1,8 +1,10 @@
 /**
- * Receiving by type from a long mailbox: the second half of a backlog first, which lies behind the first half.
+ * Receiving by type from a long mailbox: the second half of a backlog first, which lies behind the
+ * first half.
  *
- * The time for one message is compared with that in a backlog of 1,000. If each receive passed over the first half, it would
- * be a hundred times as long in one of 100,000. It is somewhat longer in any case, since V8 moves messages that live long.
+ * The time for one message is compared with that in a backlog of 1,000. If each receive passed over
+ * the first half, it would be a hundred times as long in one of 100,000. It is somewhat longer in
+ * any case, since V8 moves messages that live long.
  *
  * @module
  */
@@ -12,7 +14,10 @@ import { startAlone } from "../ensemble_peer.ts";
 import { alone } from "../pair.ts";
 import { median } from "../statistics.ts";
 
-/** How many messages are taken for one figure at least: a short backlog is empty before it can be timed. */
+/**
+ * How many messages are taken for one figure at least: a short backlog is empty before it can be
+ * timed.
+ */
 const MESSAGES = 500_000;
 
 /** A backlog of 1,000 messages. */
