@@ -43,7 +43,7 @@ export const CHECKED: readonly string[] = [
   "one way rate unix",
   "64 KiB bytes rate unix",
   "1 MiB text rate unix",
-  "receive from a backlog of 100,000 message",
+  "receive from a backlog of 100,000 per message",
 ];
 
 /**

@@ -20,6 +20,9 @@ import { median } from "../statistics.ts";
  */
 const MESSAGES = 500_000;
 
+/** The figure. */
+const EACH = "per message";
+
 /** A backlog of 1,000 messages. */
 export const take1000 = (): Promise<Figures> => timeBacklogs(1_000);
 /** A backlog of 10,000 messages. */
@@ -53,7 +56,7 @@ async function timeBacklogs(length: number): Promise<Figures> {
     return times;
   };
   await repeat();
-  return { message: median(await repeat()) };
+  return { [EACH]: median(await repeat()) };
 }
 
 const BASE = alone(import.meta.url, take1000);
@@ -63,7 +66,7 @@ export const BACKLOGS: Case[] = ([["10,000", take10000], ["100,000", take100000]
   ([length, work]): Case => ({
     name: `receive from a backlog of ${length}`,
     figures: {
-      message: { unit: "ns", better: "less", target: { of: "backlog of 1,000", bound: 4 } },
+      [EACH]: { unit: "ns", better: "less", target: { of: "backlog of 1,000", bound: 4 } },
     },
     contestants: { project: alone(import.meta.url, work), "backlog of 1,000": BASE },
   }),
