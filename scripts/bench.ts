@@ -1,8 +1,9 @@
 /**
  * The benchmark: `deno task bench [option ...]`.
  *
- * Measures the project beside floors and, where it is installed, Erlang: in turn and in one run, so that the ratios hold
- * where the absolute figures do not. Each run of each contestant is in processes of its own. See docs/performance.md.
+ * Measures the project beside floors and, where it is installed, Erlang: in turn and in one run, so
+ * that the ratios hold where the absolute figures do not. Each run of each contestant is in
+ * processes of its own. See docs/performance.md.
  *
  * @module
  */
@@ -127,7 +128,7 @@ async function measureIn(
           if (figures) given.set(who, [...given.get(who) ?? [], figures]);
           else console.error("  left out: it is not installed, or not built");
         } catch (error) {
-          // The others are still worth measuring. Its earlier rounds are not, since rounds are compared in pairs.
+          // Its earlier rounds are dropped, too, since rounds are compared in pairs.
           console.error(`  FAILED, and is left out: ${(error as Error).message}`);
           RunningProgram.killAll();
           failed.add(contestant);

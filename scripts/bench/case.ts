@@ -15,18 +15,27 @@ export type Figures = Readonly<Record<string, number>>;
 
 /** How a contestant is run. */
 export interface Run {
-  /** How long it measures each figure that is a rate or a latency, in ms. Warming up takes half of that besides. */
+  /**
+   * How long it measures each figure that is a rate or a latency, in ms. Warming up takes half of
+   * that besides.
+   */
   readonly duration: number;
   /** An empty directory of its own. */
   readonly directory: string;
 }
 
-/** Measures one contestant, in processes of its own. Undefined if what it needs is not installed here. */
+/**
+ * Measures one contestant, in processes of its own. Undefined if what it needs is not installed
+ * here.
+ */
 export type Contestant = (run: Run) => Promise<Figures | undefined>;
 
 /** What a figure should be. */
 export interface Target {
-  /** The contestant that it is a multiple of. Without one the target is absolute, in the figure's unit. */
+  /**
+   * The contestant that it is a multiple of. Without one the target is absolute, in the figure's
+   * unit.
+   */
   readonly of?: string;
   /** The most, of a figure of which less is better, or the least. */
   readonly bound: number;

@@ -29,9 +29,9 @@ export const CASES: readonly Case[] = [
 ];
 
 /**
- * The rows that `--short` checks. All have a ratio as a target, since times differ between machines. It fails if a ratio is
- * more than twice what it should be at most, or less than half of what it should be at least. There is no p99 among them: a
- * host that does other work decides it.
+ * The rows that `--short` checks. All have a ratio as a target, since times differ between
+ * machines. It fails if a ratio is more than twice what it should be at most, or less than half of
+ * what it should be at least. There is no p99 among them: a host that does other work decides it.
  */
 export const CHECKED: readonly string[] = [
   "ask p50 unix",
@@ -43,10 +43,13 @@ export const CHECKED: readonly string[] = [
   "one way rate unix",
   "64 KiB bytes rate unix",
   "1 MiB text rate unix",
-  "receive from a backlog of 100,000 message",
+  "receive from a backlog of 100,000 per message",
 ];
 
-/** A case of which only the given figures are measured, beside the project only what their targets are multiples of. */
+/**
+ * A case of which only the given figures are measured, beside the project only what their targets
+ * are multiples of.
+ */
 export function narrowed(each: Case, isWanted: (row: string) => boolean): Case {
   const figures = Object.fromEntries(
     Object.entries(each.figures).filter(([figure]) => isWanted(rowName(each, figure))),

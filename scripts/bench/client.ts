@@ -1,6 +1,7 @@
 /**
- * The process that measures. Run with a module, the name of a function of it, a duration in ms and, for work between two
- * processes, the {@linkcode Place} of the other as JSON. Prints the figures that the function returns, as JSON.
+ * The process that measures. Run with a module, the name of a function of it, a duration in ms and,
+ * for work between two processes, the {@linkcode Place} of the other as JSON. Prints the figures
+ * that the function returns, as JSON.
  *
  * @module
  */

@@ -11,9 +11,9 @@ import { median, shareGreater } from "./statistics.ts";
 const LEAST_CHANGE = 0.05;
 
 /**
- * The share of pairs of an earlier and a later round in which the later has to be worse. With five rounds each that is 24
- * of 25 pairs, and happens by chance in less than one of a hundred rows (Mann-Whitney, one-sided); with three it is all
- * nine, in one of twenty.
+ * The share of pairs of an earlier and a later round in which the later has to be worse. With five
+ * rounds each that is 24 of 25 pairs, and happens by chance in less than one of a hundred rows
+ * (Mann-Whitney, one-sided); with three it is all nine, in one of twenty.
  */
 const LEAST_SHARE = 0.95;
 

@@ -1,5 +1,6 @@
 /**
- * The process of the server that is asked. Run with a transport and a directory; prints `ready` and its address.
+ * The process of the server that is asked. Run with a transport and a directory; prints `ready` and
+ * its address.
  *
  * @module
  */

@@ -13,7 +13,10 @@ type Work = (duration: number, place: Place) => Promise<Figures>;
 
 const DENO = ["run", "-A", "--no-check", "--v8-flags=--expose-gc"];
 
-/** Two servers of an ensemble: `work`, exported by `module`, runs in a process beside that of the server. */
+/**
+ * Two servers of an ensemble: `work`, exported by `module`, runs in a process beside that of the
+ * server.
+ */
 export function servers(module: string, work: Work, transport: Transport): Contestant {
   return pair({ server: "ensemble_server.ts", module, work, transport });
 }

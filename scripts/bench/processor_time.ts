@@ -1,10 +1,14 @@
 /**
- * How much processor time two processes take. It says more than a rate while the machine does other work.
+ * How much processor time two processes take. It says more than a rate while the machine does other
+ * work.
  *
  * @module
  */
 
-/** The length of a tick in `/proc`, in us: proc(5), and sysconf(_SC_CLK_TCK) is 100 on all platforms of Deno. */
+/**
+ * The length of a tick in `/proc`, in us: proc(5), and sysconf(_SC_CLK_TCK) is 100 on all platforms
+ * of Deno.
+ */
 const TICK = 10_000;
 
 /** The processor time of this process and another, from when it is made. */

@@ -1,5 +1,6 @@
 /**
- * Frames on a bare socket: a `u32` length and that many bytes. They are all that the floor has of a message system.
+ * Frames on a bare socket: a `u32` length and that many bytes. They are all that the floor has of a
+ * message system.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The process of a bare socket at the far end. Run with a transport and a directory; prints `ready` and its address.
+ * The process of a bare socket at the far end. Run with a transport and a directory; prints `ready`
+ * and its address.
  *
  * The first byte of a connection says what it does.
  *

@@ -24,7 +24,9 @@ export interface Result {
   readonly unit: string;
   /** Whether less or more of it is better. */
   readonly better: Figure["better"];
-  /** The project's figure as a multiple of those of others: the median of the ratios of each round. */
+  /**
+   * The project's figure as a multiple of those of others: the median of the ratios of each round.
+   */
   readonly ratios: Readonly<Record<string, Spread>>;
   readonly target: Target | null;
   /** Whether the target is met; null if there is none, or what it needs is not installed. */

@@ -16,7 +16,10 @@ export class RunningProgram implements AsyncDisposable {
     this.#output = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
   }
 
-  /** Starts a program. If `ready` is given, waits until that is in its output. `quiet` drops its errors. */
+  /**
+   * Starts a program. If `ready` is given, waits until that is in its output. `quiet` drops its
+   * errors.
+   */
   static async start(
     program: string,
     args: string[],

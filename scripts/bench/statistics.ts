@@ -17,8 +17,8 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * The share of pairs of one value of each set in which the later one is greater: 0.5 if the sets are alike. It is the
- * statistic of the Mann-Whitney test, divided by the number of pairs.
+ * The share of pairs of one value of each set in which the later one is greater: 0.5 if the sets
+ * are alike. It is the statistic of the Mann-Whitney test, divided by the number of pairs.
  */
 export function shareGreater(earlier: readonly number[], later: readonly number[]): number {
   let greater = 0;

@@ -1,5 +1,6 @@
 /**
- * Taking times in the process that measures. Every measurement warms up first, for half of its duration.
+ * Taking times in the process that measures. Every measurement warms up first, for half of its
+ * duration.
  *
  * @module
  */
@@ -34,11 +35,16 @@ export async function timeEach(
 export interface Rate {
   /** How many are done in a second. */
   readonly rate: number;
-  /** What one takes of this process and the other, in us. Absent if there is no other, or it cannot be measured. */
+  /**
+   * What one takes of this process and the other, in us. Absent if there is no other, or it cannot
+   * be measured.
+   */
   readonly cpu?: number;
 }
 
-/** Keeps several pieces of work under way. `pid` is the process that does the work with this one. */
+/**
+ * Keeps several pieces of work under way. `pid` is the process that does the work with this one.
+ */
 export async function rateOf(
   duration: number,
   lanes: readonly (() => Promise<unknown>)[],
@@ -92,8 +98,8 @@ export interface OneWay {
 }
 
 /**
- * Sends messages one way, `batch` between two looks at the clock, and waits until they have arrived. `pid` is the process
- * that takes them.
+ * Sends messages one way, `batch` between two looks at the clock, and waits until they have
+ * arrived. `pid` is the process that takes them.
  *
  * @throws {Error} if messages are lost.
  */

@@ -1,8 +1,10 @@
 /**
- * Receiving by type from a long mailbox: the second half of a backlog first, which lies behind the first half.
+ * Receiving by type from a long mailbox: the second half of a backlog first, which lies behind the
+ * first half.
  *
- * The time for one message is compared with that in a backlog of 1,000. If each receive passed over the first half, it would
- * be a hundred times as long in one of 100,000. It is somewhat longer in any case, since V8 moves messages that live long.
+ * The time for one message is compared with that in a backlog of 1,000. If each receive passed over
+ * the first half, it would be a hundred times as long in one of 100,000. It is somewhat longer in
+ * any case, since V8 moves messages that live long.
  *
  * @module
  */
@@ -12,8 +14,14 @@ import { startAlone } from "../ensemble_peer.ts";
 import { alone } from "../pair.ts";
 import { median } from "../statistics.ts";
 
-/** How many messages are taken for one figure at least: a short backlog is empty before it can be timed. */
+/**
+ * How many messages are taken for one figure at least: a short backlog is empty before it can be
+ * timed.
+ */
 const MESSAGES = 500_000;
+
+/** The figure. */
+const EACH = "per message";
 
 /** A backlog of 1,000 messages. */
 export const take1000 = (): Promise<Figures> => timeBacklogs(1_000);
@@ -48,7 +56,7 @@ async function timeBacklogs(length: number): Promise<Figures> {
     return times;
   };
   await repeat();
-  return { message: median(await repeat()) };
+  return { [EACH]: median(await repeat()) };
 }
 
 const BASE = alone(import.meta.url, take1000);
@@ -58,7 +66,7 @@ export const BACKLOGS: Case[] = ([["10,000", take10000], ["100,000", take100000]
   ([length, work]): Case => ({
     name: `receive from a backlog of ${length}`,
     figures: {
-      message: { unit: "ns", better: "less", target: { of: "backlog of 1,000", bound: 4 } },
+      [EACH]: { unit: "ns", better: "less", target: { of: "backlog of 1,000", bound: 4 } },
     },
     contestants: { project: alone(import.meta.url, work), "backlog of 1,000": BASE },
   }),

@@ -1,8 +1,8 @@
 /**
  * Actors in one process: tell, ask and spawn.
  *
- * The floor is what JavaScript has for the same: a queue whose reader awaits a promise, a promise for each question,
- * an async function that is started and awaited.
+ * The floor is what JavaScript has for the same: a queue whose reader awaits a promise, a promise
+ * for each question, an async function that is started and awaited.
  *
  * @module
  */

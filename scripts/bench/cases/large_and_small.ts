@@ -1,8 +1,8 @@
 /**
  * Small asks one at a time while messages of 60 MiB flow to the same server.
  *
- * The floor is 64 bytes there and back on one bare socket while frames of 60 MiB flow on another between the same
- * processes: where the large ones only take processor time.
+ * The floor is 64 bytes there and back on one bare socket while frames of 60 MiB flow on another
+ * between the same processes: where the large ones only take processor time.
  *
  * @module
  */
@@ -15,7 +15,10 @@ import { timeEach } from "../timing.ts";
 
 const LARGE = 60 * 1024 * 1024;
 
-/** How long it takes at least, in ms: a large message takes some hundred, and each begins when the one before has arrived. */
+/**
+ * How long it takes at least, in ms: a large message takes some hundred, and each begins when the
+ * one before has arrived.
+ */
 const MIN_DURATION = 2_000;
 
 /** The project's work. */

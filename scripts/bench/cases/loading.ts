@@ -1,7 +1,8 @@
 /**
  * `load` of 500 modules of 2 KB into a server, for the first time and again.
  *
- * The time is that of the whole command from its sources. The floor is `deno run` of the same modules.
+ * The time is that of the whole command from its sources. The floor is `deno run` of the same
+ * modules.
  *
  * @module
  */

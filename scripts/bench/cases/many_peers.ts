@@ -1,8 +1,8 @@
 /**
  * A server with 1,000 peers: connecting them, their memory, and all asking at once.
  *
- * The peers are servers in one process, each with its own connection. The floor is as many bare sockets, each read into
- * a buffer of 4 KiB. One peer with 64 outstanding is measured beside it.
+ * The peers are servers in one process, each with its own connection. The floor is as many bare
+ * sockets, each read into a buffer of 4 KiB. One peer with 64 outstanding is measured beside it.
  *
  * @module
  */
@@ -64,7 +64,10 @@ export async function onePeer(duration: number, place: Place): Promise<Figures> 
   return { [MANY_EACH]: rate };
 }
 
-/** Connects all clients. The memory is that of the server for each, in KiB; the time to connect is in ms. */
+/**
+ * Connects all clients. The memory is that of the server for each, in KiB; the time to connect is
+ * in ms.
+ */
 async function connectAll<Client>(work: {
   connect: () => Promise<Client>;
   memory: () => Promise<number>;

@@ -1,9 +1,11 @@
 /**
- * Messages one way, as fast as the receiver takes them: small ones, and payloads of 64 KiB and 1 MiB.
+ * Messages one way, as fast as the receiver takes them: small ones, and payloads of 64 KiB and 1
+ * MiB.
  *
- * The sender waits when the server says that it is congested. The floor is a stream of frames on a bare socket, which the
- * receiver cuts and counts: of 64 bytes, gathered in writes of 64 KiB, or of the payload. The receiver makes bytes of
- * their own of each payload. It is the floor of text, too, though that has to be encoded and decoded.
+ * The sender waits when the server says that it is congested. The floor is a stream of frames on a
+ * bare socket, which the receiver cuts and counts: of 64 bytes, gathered in writes of 64 KiB, or of
+ * the payload. The receiver makes bytes of their own of each payload. It is the floor of text, too,
+ * though that has to be encoded and decoded.
  *
  * @module
  */

@@ -1,8 +1,9 @@
 /**
  * Asks with 64 outstanding: of a number, and of a text of 1 KiB that is sent back.
  *
- * The floor is frames of 64 bytes, or of 1 KiB, with 64 outstanding on a bare socket. Both ends cut what they read into
- * frames, and answer all frames of a read in one write. Nothing is encoded or decoded.
+ * The floor is frames of 64 bytes, or of 1 KiB, with 64 outstanding on a bare socket. Both ends cut
+ * what they read into frames, and answer all frames of a read in one write. Nothing is encoded or
+ * decoded.
  *
  * @module
  */
