@@ -29,7 +29,7 @@ import { elevate } from "./elevation.ts";
 import { RemoteServer } from "./remote_server.ts";
 import { describeEntry, type ServerInfo } from "./server_info.ts";
 import type { Membership } from "./membership.ts";
-import { describeChange, type ServerChange, type WatchOptions } from "./server_change.ts";
+import { describeChange, type ServerChange } from "./server_change.ts";
 import { enterServer } from "./process_servers.ts";
 import {
   actorsShare,
@@ -249,7 +249,9 @@ export class EnsembleServer extends ActorServer {
    * }
    * ```
    */
-  async *watch(options: WatchOptions = {}): AsyncGenerator<ServerChange, void, undefined> {
+  async *watch(
+    options: { readonly id?: string; readonly role?: string; readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<ServerChange, void, undefined> {
     const { id, role, signal } = options;
     if (id !== undefined) checkServerId(id);
     for await (const change of this.view.watch({ id, role }, { signal })) {

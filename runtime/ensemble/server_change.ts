@@ -8,27 +8,6 @@ import type { WatchedChange } from "../server/registry_view.ts";
 import { describeEntry, type ServerInfo } from "./server_info.ts";
 
 /**
- * Options of `server.watch`.
- *
- * @example Watch one server for a minute
- * ```ts
- * import { startServer, type WatchOptions } from "@gxensemble/ensemble";
- *
- * const options: WatchOptions = { id: "web1", signal: AbortSignal.timeout(60_000) };
- * await using client = await startServer();
- * for await (const { change } of client.watch(options)) console.log(change);
- * ```
- */
-export interface WatchOptions {
-  /** Only the server with this id. */
-  readonly id?: string | undefined;
-  /** Only servers with this role. Default: all servers. */
-  readonly role?: string | undefined;
-  /** Ends the watching. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/**
  * A change of a registered server, as `server.watch` gives it.
  *
  * @example Log the changes of all workers
