@@ -309,7 +309,7 @@ if (part === "registry") {
     { length: count(options.registries) },
     (_, at) => registryAddress(directory, at),
   );
-  const near = count(options.first) % registries.length;
+  const near = Math.round(count(options.first) / count(options.servers)) % registries.length;
   await runServers({
     first: count(options.first),
     servers: count(options.servers),

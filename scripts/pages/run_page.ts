@@ -107,7 +107,7 @@ class PageRun implements AsyncDisposable {
       [home, "/home/me"],
       [`${directory}/s`, "/tmp/ensemble"],
       [`"${Deno.hostname()}"`, '"myhost"'],
-      [`host ${Deno.hostname()})`, "host myhost)"],
+      [new RegExp(`\\bhost ${RegExp.escape(Deno.hostname())}(?=[ )])`, "g"), "host myhost"],
       [new RegExp(`"[^"@]+@${RegExp.escape(Deno.hostname())}"`, "g"), '"me@myhost"'],
     ];
     this.#comparison = new Comparison(stands);
