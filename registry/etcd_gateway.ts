@@ -16,8 +16,8 @@ const REQUEST_TIMEOUT = 4_000;
 /** The pause when no member has answered, in ms: an election takes about a second. */
 const PAUSE = 200;
 
-/** The maximum number of requests at the same time. Each takes a connection. */
-const MAX_REQUESTS = 32;
+/** The maximum number of changes at the same time. Each takes a connection. */
+const MAX_CHANGES = 64;
 
 /** Who uses the cluster, and how it is reached. Certificates and the key are PEM texts. */
 export interface EtcdAccess {
@@ -95,8 +95,8 @@ export class EtcdGateway implements Disposable {
   readonly #attempts = new Set<AbortController>();
   readonly #streams = new Set<EtcdStream>();
   #isClosed = false;
-  /** The member in use. */
-  #current: number;
+  /** The member in use: at first the first one, which may be on the host of the registry. */
+  #current = 0;
   #token: Promise<string> | undefined;
   #running = 0;
   readonly #queue: (() => void)[] = [];
@@ -110,8 +110,6 @@ export class EtcdGateway implements Disposable {
     const { authorities, certificate } = access;
     const scheme = authorities || certificate ? "https" : "http";
     this.#members = members.map((member) => `${scheme}://${formatEndpoint(member)}`);
-    // Several registries spread over the members.
-    this.#current = Math.floor(Math.random() * members.length);
     this.#access = access;
     this.#client = createClient(access);
   }
@@ -140,6 +138,23 @@ export class EtcdGateway implements Disposable {
       const response = await this.#post(member, { path, body, signal });
       return await response.json() as Result;
     });
+  }
+
+  /**
+   * Makes a request as {@linkcode EtcdGateway.request} does, when there are few enough others: it
+   * may be one of thousands, when all servers register at once.
+   */
+  async queue<Result>(path: string, body: unknown): Promise<Result> {
+    if (this.#running >= MAX_CHANGES) {
+      await new Promise<void>((resolve) => this.#queue.push(resolve));
+    }
+    this.#running++;
+    try {
+      return await this.request<Result>(path, body);
+    } finally {
+      this.#running--;
+      this.#queue.shift()?.();
+    }
   }
 
   /**
@@ -178,7 +193,6 @@ export class EtcdGateway implements Disposable {
     attempt: (member: string, signal: AbortSignal) => Promise<Result>,
   ): Promise<Result> {
     const deadline = performance.now() + timeout;
-    using _turn = await this.#turn();
     for (let attempts = 1;; attempts++) {
       if (this.#isClosed) throw closed();
       const member = this.#members[this.#current]!;
@@ -207,20 +221,6 @@ export class EtcdGateway implements Disposable {
         this.#attempts.delete(controller);
       }
     }
-  }
-
-  /** Waits until there are few enough requests. */
-  async #turn(): Promise<Disposable> {
-    if (this.#running >= MAX_REQUESTS) {
-      await new Promise<void>((resolve) => this.#queue.push(resolve));
-    }
-    this.#running++;
-    return {
-      [Symbol.dispose]: () => {
-        this.#running--;
-        this.#queue.shift()?.();
-      },
-    };
   }
 
   async #post(

@@ -336,7 +336,7 @@ export class EtcdStore implements RegistryStore {
     { compare, success }: { compare: readonly Comparison[]; success: readonly unknown[] },
   ): Promise<{ readonly revision: number; readonly actual?: Actual }> {
     const keys = [this.#keys.server(id), this.#keys.alive(id)];
-    const { header, succeeded, responses = [] } = await this.#gateway.request<TransactionAnswer>(
+    const { header, succeeded, responses = [] } = await this.#gateway.queue<TransactionAnswer>(
       "/v3/kv/txn",
       { compare, success, failure: keys.map((key) => ({ request_range: { key } })) },
     );
