@@ -147,7 +147,7 @@ Deno.test("an entry has limits", async () => {
   assert.equal(registry.actors.find("registry")!.state, "receiving");
 });
 
-Deno.test("an entry of the id registry is refused from everybody else", async () => {
+Deno.test("register refuses an entry with the id registry from other servers", async () => {
   await using ensemble = new AdministeredEnsemble();
   const registry = await ensemble.startRegistry();
   const a = await ensemble.start("a");
@@ -293,7 +293,7 @@ Deno.test("presence tells a server that has ended from one that is only not conn
     ["it answers, and is not connected", b.entry, "running"],
     ["another server is where it was", entry("c", { addresses: b.entry.addresses }), "gone"],
     ["another instance is where it was", entry("b", { addresses: b.entry.addresses }), "gone"],
-    ["somebody hangs up where it was", entry("g", { addresses: [port.address] }), "unknown"],
+    ["a listener hangs up where it was", entry("g", { addresses: [port.address] }), "unknown"],
     ["its port refuses", entry("d", { addresses: [closed] }), "gone"],
     ["its socket is missing", entry("e", { addresses: [ensemble.socket("e")] }), "unknown"],
     ["it cannot be tried from here", entry("f", { addresses: [] }), "unknown"],

@@ -32,7 +32,7 @@ Deno.test("shutdown -f removes dead servers, names those that may be alive, and 
   await store.put(entry("cut-off", [ensemble.socket("nosuch")], Deno.pid), 0);
   await store.put(entry("dead", [CLOSED], Deno.pid), 0);
   await store.put(entry("dead-too", [ensemble.socket("nosuch")], NO_PID), 0);
-  // Somebody is there who hangs up.
+  // This address has a listener that hangs up.
   const port = await listenAt(anyPort());
   const hangingUp = (async () => {
     for (let next; (next = await port.accept());) next.stream.close();

@@ -109,7 +109,7 @@ Deno.test("hundreds of half-open connections do not block others", async () => {
       peers.push(flood.use(await RawPeer.connect(address)));
       await peers[i]!.write(new Uint8Array(1));
     }
-    // The oldest at this listener are closed; at the other one nobody is.
+    // The oldest ones at this listener are closed, and none at the other one.
     await peers[0]!.closed();
     const console = await ensemble.startConsole(`console-${address.kind}`);
     await console.connect(a.id, [unix!]);

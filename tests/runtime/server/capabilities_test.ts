@@ -175,7 +175,7 @@ Deno.test("shutting down an actor or the server requires the capability, by tell
   await assert.rejects(delegate.exit(named.ref, "not wanted"), { code: "NOT_AUTHORIZED" });
   assert.equal(target.signal.aborted, false);
   assert.equal(logs.matching(/WARN audit: shutdown refused .* client=delegate/).length, 5);
-  // A message to an actor that is not there is not read: what it asks for nobody knows.
+  // A message to an actor that does not exist is not read, so it counts as no attempt.
   await assert.rejects(shutDownActor(delegate.actors, target.id, "nosuch"), /unknown actor/);
 
   await authorize(delegate, "shutdown");
@@ -313,7 +313,7 @@ Deno.test("a message that a server passes on is that server's; one that is passe
     from.actors.ask<boolean>(refTo(server, "relay"), { type: "may", capability: "shutdown" });
   // The console has admin in the target, and the delegate that speaks for it has nothing.
   assert.equal(await through(console, "delegate"), false);
-  // And the other way round: whoever may ask the delegate has what the delegate has.
+  // Conversely, a server that may ask the delegate has what the delegate has.
   await authorize(delegate, "shutdown");
   const other = await ensemble.start("other");
   assert.equal(await through(other, "delegate"), true);
@@ -492,7 +492,7 @@ Deno.test("a capability is one that is known, or a program's own", async () => {
       (error: Error) => error.message.includes("use one of admin, shutdown, loader, "),
       wrong,
     );
-    // A program that asks for it would refuse everybody but administrators.
+    // A program that requires it would refuse all but administrators.
     await assert.rejects(granted(delegate, target, [wrong]), /not a capability/, wrong);
   }
   await authorize(delegate, "jobs:run", "observer");

@@ -314,7 +314,7 @@ Deno.test("Connection closes for a frame of millions of objects, without affecti
   using rogue = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
   const maps = new Uint8Array(8 * 1024 * 1024).fill(0xc0);
   maps.set([Tag.Array, 0xfb, 0xff, 0x7f, 0]);
-  // To nobody they are skipped, to an actor they are refused.
+  // Without a receiver they are skipped. With one they are refused.
   await rogue.sendEnvelope({ dest: "nobody" }, maps);
   assert.equal((await rogue.ask("server", { type: "ping" })).message, "OK");
   const asks = Array.from(

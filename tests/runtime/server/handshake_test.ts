@@ -136,7 +136,7 @@ Deno.test("with different cookies both sides know why it failed", async () => {
 });
 
 Deno.test("a server without the cookie cannot pass for one that has it", async () => {
-  // It sends whatever it can make: everything but the proof.
+  // It sends all that it can make: everything but the proof.
   const fake = await credentials("bob", new Uint8Array(32).fill(8));
   await using wire = await Wire.open();
   const atClient = clientHandshake(wire.client, alice, { wanted: bob.id, proceed: () => true })

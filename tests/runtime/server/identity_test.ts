@@ -289,7 +289,7 @@ Deno.test("a crashed server comes back under its id, also for servers that knew 
     crashing.signal("SIGKILL");
     await crashing.status;
   }
-  // Its entry is still there: before it registers anew it is nobody.
+  // Its entry is still there. Before it registers again, its id is not its own.
   const early = await ensemble.startRogue("genuine");
   await assert.rejects(early.connect(target.id, [ensemble.socket("target")]), ANOTHER);
   await ensemble.stop(early);

@@ -12,7 +12,7 @@ import { anyPort, LocalEnsemble } from "./local_ensemble.ts";
 
 const A = "a";
 
-/** Nobody listens there. */
+/** No process listens there. */
 const CLOSED: Address = { kind: "tcp", host: "127.0.0.1", port: 1 };
 
 /** What a command is started with. */

@@ -31,7 +31,7 @@ function entry(addresses: Address[], options: Partial<RegistryEntry> = {}): Regi
   };
 }
 
-/** Ports on which nobody listens: tcpmux and a neighbour. */
+/** Ports on which no process listens: tcpmux and a neighbour. */
 const CLOSED: Address = { kind: "tcp", host: "127.0.0.1", port: 1 };
 const CLOSED_TOO: Address = { kind: "tcp", host: "127.0.0.1", port: 2 };
 
@@ -86,7 +86,7 @@ Deno.test("lookFor goes by the process where no address can be tried", async () 
   }
 });
 
-Deno.test("lookFor recognizes this host's processes and sockets by the kernel, whatever the host's name", async () => {
+Deno.test("lookFor recognizes this host's processes and sockets by the kernel, under any host name", async () => {
   await using ensemble = new LocalEnsemble();
   const kernel = ownKernel();
   if (!kernel) return; // Only Linux tells.

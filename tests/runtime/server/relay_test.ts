@@ -72,7 +72,7 @@ for (
   ] as const
 ) {
   Deno.test({
-    name: `no relay in a directory ${what} is connected to, whoever names it`,
+    name: `no server connects to a relay in a directory ${what}, from any source of the address`,
     ignore: what === "of another user" && Deno.uid() !== 0,
     async fn() {
       const { ensemble, server, port } = await withTarget();

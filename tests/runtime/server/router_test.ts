@@ -417,7 +417,7 @@ Deno.test("why the addresses that were given do not work is said beside what the
       a.connect(id, [address]),
       new RegExp(`: cannot reach b: ${why}; ${unknown}`),
     );
-    // And whoever sends to it later is told the same.
+    // Later senders get the same error.
     await assert.rejects(ping(a.actors, id), new RegExp(`: cannot reach b: ${why}; ${unknown}`));
   }
   // An address that both name is tried and named once.
@@ -558,7 +558,7 @@ Deno.test("a server whose addresses are all of another host: the error names bot
   });
 });
 
-Deno.test("a server is reached at its announced socket, whatever its host's name was", async () => {
+Deno.test("a server is reached at its announced socket after its host was renamed", async () => {
   await using ensemble = new LocalEnsemble();
   const registry = await ensemble.startRegistry();
   const [a, b] = await Promise.all(["a", "b"].map((id) => ensemble.start(id)));
@@ -739,7 +739,7 @@ Deno.test("messages for a server that is connecting wait for it", async () => {
   using proofs = heldProofs();
   const connecting = console.connect(a.id, [ensemble.socket("a")]);
   await untilAdmitted(proofs.held);
-  // Nobody finds it: it is not registered.
+  // Others cannot find it, because it is not registered.
   a.actors.tell(refTo("console", "sink"), { type: "n", n: 1 });
   await a.actors.ask(refTo("registry", "registry"), { type: "lookup", id: "console" });
   proofs.held[1]!.resolve();
@@ -747,7 +747,7 @@ Deno.test("messages for a server that is connecting wait for it", async () => {
   await eventually(() => atConsole.length === 1, "the message");
 });
 
-Deno.test("while a server is connecting no other with its id is admitted, whatever the outcome of an attempt to reach it", async () => {
+Deno.test("while a server connects, no other with its id is admitted, whether it can be reached or not", async () => {
   await using ensemble = new LocalEnsemble();
   const registry = await ensemble.startRegistry();
   const [a, console] = await Promise.all([ensemble.start("a"), ensemble.startConsole()]);

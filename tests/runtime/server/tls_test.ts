@@ -217,7 +217,7 @@ Deno.test("between servers with certificates tls is never given up for tcp", asy
   await ensemble.stop(peer);
 
   const again = await ensemble.startRogue("peer", { tls: await authority.credentials("peer") });
-  // Nobody there, one without a certificate, one with another's.
+  // No listener, one without a certificate, one with that of another server.
   const closed = { ...plain, kind: "tls", port: 1 } as Address;
   const unencrypted = { ...plain, kind: "tls" } as Address;
   const other = await ensemble.start("other", {
