@@ -237,7 +237,8 @@ export class Connection {
           rest = rest.subarray(written);
         }
       }
-      this.#outbox.rest();
+      // Once this one is closed, the next connection to the peer may be writing from its buffers.
+      if (this.open) this.#outbox.rest();
     } catch (error) {
       this.close(`the connection was lost: ${(error as Error).message}`);
     }

@@ -18,7 +18,7 @@ import {
   MAX_TURN,
   MAX_WRITE,
 } from "../../../runtime/wire/limits.ts";
-import { FrameReader } from "../../../runtime/wire/frames.ts";
+import { FrameReader, Outbox } from "../../../runtime/wire/frames.ts";
 import type { ByteStream } from "../../../runtime/wire/stream.ts";
 import { Tag } from "../../../runtime/wire/value_format.ts";
 import { type FakeClock, moveClock, stopClock } from "../../fake_clock.ts";
@@ -657,6 +657,38 @@ Deno.test("Connection is lost when its stream was closed at the end of the hands
   const stream = new LostStream(new Uint8Array());
   connectionOf(new Uint8Array(), { stream, onClosed: () => closed.resolve() });
   await closed.promise;
+});
+
+Deno.test("Connection leaves the buffers of its outbox alone once it is closed", async () => {
+  /** Takes what is written when the test says so. */
+  class SlowStream extends HeldStream {
+    readonly writes: { bytes: Uint8Array; taken: PromiseWithResolvers<number> }[] = [];
+
+    override write(bytes: Uint8Array): Promise<number> {
+      const taken = Promise.withResolvers<number>();
+      this.writes.push({ bytes, taken });
+      return taken.promise;
+    }
+  }
+  const peer = new Peer("peer");
+  const body = (fill: number) => new Uint8Array(100).fill(fill);
+  const [first, second] = [1, 2].map(() => new SlowStream(new Uint8Array()));
+  peer.outbox.add(body(1));
+  const lost = connectionOf(new Uint8Array(), { stream: first!, peer });
+  await eventually(() => first!.writes.length === 1, "the first connection writes");
+  lost.close("lost");
+  peer.disconnect();
+  peer.outbox.add(body(2));
+  const next = connectionOf(new Uint8Array(), { stream: second!, peer });
+  await eventually(() => second!.writes.length === 1, "the next one writes");
+  const { bytes } = second!.writes[0]!;
+  const before = bytes.slice();
+  first!.writes[0]!.taken.resolve(first!.writes[0]!.bytes.length);
+  await pause(0);
+  // Others take their buffers from those that are free.
+  for (let i = 0; i < 40; i++) new Outbox().add(body(3));
+  assert.deepEqual(bytes, before);
+  next.close("done");
 });
 
 Deno.test("Connection does not keep a large frame while its peer is silent", async () => {
