@@ -11,7 +11,7 @@ import type { Address } from "../wire/address.ts";
 import { IncomingFrame } from "../wire/envelope_frames.ts";
 import { type FrameReader, type Outbox, PREFIX_LENGTH } from "../wire/frames.ts";
 import {
-  EARLY_WRITE,
+  EARLY_MESSAGES,
   FRAMES_PER_CHECK,
   LARGE_FRAME,
   MAX_FRAME,
@@ -163,7 +163,7 @@ export class Connection {
    */
   flush(): void {
     if (this.#writing) return;
-    if (this.#outbox.size >= EARLY_WRITE) return void this.#writeAll();
+    if (this.#outbox.messagesAdded >= EARLY_MESSAGES) return void this.#writeAll();
     if (this.#flushing) return;
     this.#flushing = true;
     this.#seen = -1;

@@ -180,6 +180,11 @@ export class Outbox {
   #leavingMessages = 0;
   #messagesTaken = 0;
 
+  /** The number of messages that were added since the last write began. */
+  get messagesAdded(): number {
+    return this.#messages;
+  }
+
   /** The number of messages that {@linkcode Outbox.take} has taken out, since this was created. */
   get messagesTaken(): number {
     return this.#messagesTaken;

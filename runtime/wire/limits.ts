@@ -102,8 +102,7 @@ export const WARNING_MARK = 64 * 1024 * 1024;
 export const HARD_LIMIT = 256 * 1024 * 1024;
 
 /**
- * The number of waiting bytes with which a write begins before the end of the turn. With less, each write would carry
- * too little; with more, the peer would wait for work. Of 256 to 64 Ki, this is fastest with small messages, and as fast
- * as others with 1 KiB.
+ * The number of messages since the last write with which the next one begins before the end of the
+ * turn. With fewer, each write would carry too little; with more, the peer would wait for work.
  */
-export const EARLY_WRITE = 512;
+export const EARLY_MESSAGES = 12;
