@@ -304,24 +304,24 @@ function readEntries(
 ): Map<unknown, unknown> {
   enter(2 * length, depth);
   count(HEAVY_WEIGHT + OBJECT_WEIGHT + 4 * length);
-  let checked = length < ENTRIES_PER_CHECK ? 0 : processorTime();
+  let checked = length < ENTRIES_PER_CHECK ? undefined : moment();
   for (let i = 1; i <= length; i++) {
     map.set(readValue(depth + 1), readValue(depth + 1));
-    if (i % ENTRIES_PER_CHECK === 0) checked = spendTime(checked);
+    if (i % ENTRIES_PER_CHECK === 0) checked = spendTime(checked!);
   }
-  if (checked > 0) spendTime(checked);
+  if (checked) spendTime(checked);
   return map;
 }
 
 function readMembers(set: Set<unknown>, length: number, depth: number): Set<unknown> {
   enter(length, depth);
   count(HEAVY_WEIGHT + OBJECT_WEIGHT + 2 * length);
-  let checked = length < ENTRIES_PER_CHECK ? 0 : processorTime();
+  let checked = length < ENTRIES_PER_CHECK ? undefined : moment();
   for (let i = 1; i <= length; i++) {
     set.add(readValue(depth + 1));
-    if (i % ENTRIES_PER_CHECK === 0) checked = spendTime(checked);
+    if (i % ENTRIES_PER_CHECK === 0) checked = spendTime(checked!);
   }
-  if (checked > 0) spendTime(checked);
+  if (checked) spendTime(checked);
   return set;
 }
 
@@ -520,16 +520,26 @@ function spend(cost: number): void {
  * engine hashes numbers without a secret, so a peer can choose colliding keys, and each is then
  * compared with all before it.
  */
-function spendTime(since: number): number {
-  const now = processorTime();
-  if ((time += now - since) > maxTime) throw malformed("decoding takes too long");
+function spendTime(since: Moment): Moment {
+  const now = moment();
+  time += Math.min(now.processor - since.processor, now.clock - since.clock);
+  if (time > maxTime) throw malformed("decoding takes too long");
   return now;
 }
 
-/** The processor time of this process, in ms, which excludes time in which it did not run. */
-function processorTime(): number {
+/**
+ * A point in time on two clocks, in ms. The processor time of the process excludes time in which it
+ * did not run, but includes its other threads. The clock does the reverse. So the decoder has used at
+ * most the lesser of the two.
+ */
+interface Moment {
+  readonly processor: number;
+  readonly clock: number;
+}
+
+function moment(): Moment {
   const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
+  return { processor: (user + system) / 1000, clock: performance.now() };
 }
 
 /**
