@@ -25,6 +25,7 @@ import { Ticker } from "./time.ts";
 import { MAX_DELAY, within } from "../timeout.ts";
 import { type Case, findCase, Mailbox, type MailboxOptions, type Taken } from "./mailbox.ts";
 import { ActorRef } from "./references.ts";
+import { StackProbe, type Waiting, type WakeUp } from "./waiting_receive.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
 
@@ -73,43 +74,6 @@ export interface SpawnOptions {
 
 /** An actor's state. */
 export type ActorState = "running" | "receiving" | "dead";
-
-/** The result that wakes a waiting receive. */
-type WakeUp = Taken<unknown> | StackProbe | undefined;
-
-/** A receive that waits. */
-interface Waiting {
-  readonly cases: readonly Case[];
-  resolve: (wakeUp: WakeUp) => void;
-  reject: (error: unknown) => void;
-  timer: ReturnType<typeof setTimeout> | undefined;
-}
-
-/** Wakes a waiting receive to read its stack. Then the receive continues to wait. */
-class StackProbe {
-  /** The error that the receive creates when woken, for its stack. */
-  readonly error: Promise<Error>;
-  readonly #show: (error: Error) => void;
-  readonly #wakeUp: Promise<WakeUp>;
-
-  constructor(waiting: Waiting) {
-    const shown = Promise.withResolvers<Error>();
-    this.error = shown.promise;
-    this.#show = shown.resolve;
-    const wake = waiting.resolve;
-    const next = Promise.withResolvers<WakeUp>();
-    this.#wakeUp = next.promise;
-    waiting.resolve = next.resolve;
-    waiting.reject = next.reject;
-    wake(this);
-  }
-
-  /** Passes the stack on, and waits for the receive's messages. */
-  answer<Result>(error: Error): Promise<Taken<Result> | StackProbe | undefined> {
-    this.#show(error);
-    return this.#wakeUp as Promise<Taken<Result> | StackProbe | undefined>;
-  }
-}
 
 /**
  * An async function with a mailbox, started by `spawn`. It handles one message after the other, and
