@@ -59,7 +59,7 @@ const storedEntry = checked(registryEntry, "an entry of the registry");
 /**
  * Reads an entry.
  *
- * @throws {EnsembleError} if it is none.
+ * @throws {EnsembleError} if it is not valid.
  */
 export function rowToEntry(row: Row): RegistryEntry {
   const sockets: FileNumbers[] = JSON.parse(row.sockets as string ?? "[]");
@@ -95,7 +95,7 @@ export function changeToRow(
 /**
  * Reads a change.
  *
- * @throws {EnsembleError} if it is none.
+ * @throws {EnsembleError} if it is not valid.
  */
 export function rowToChange(row: Record<string, SQLOutputValue>): StoredChange {
   const { server } = row;

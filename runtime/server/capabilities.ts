@@ -204,7 +204,7 @@ export class Capabilities {
   /**
    * The same for an action that may fail: it is logged when done, as allowed or failed.
    *
-   * @param options.failure returns why the result of `work` is a failure; undefined if it is none.
+   * @param options.failure returns why the result of `work` is a failure; undefined if it is not one.
    * @throws {NotAuthorizedError} if the sender lacks the capability; and whatever `work` throws.
    */
   attempt<Result>(

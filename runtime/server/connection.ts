@@ -55,7 +55,7 @@ export interface ConnectionOptions {
 
 /** What a connection has carried in one direction, without the handshake. */
 export interface Traffic {
-  /** The number of messages; heartbeats are none. */
+  /** The number of messages, without heartbeats. */
   readonly messages: number;
   /** The number of bytes, with those of frames and heartbeats. */
   readonly bytes: number;

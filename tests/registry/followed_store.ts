@@ -19,7 +19,7 @@ export function ownEntry(id: string, options: Partial<OwnEntry> = {}): OwnEntry 
         path: `/tmp/${id} "quoted"`,
         file: { device: 65024, inode: 2 ** 63 + 2048 },
       },
-      { kind: "unix", host: "a host", path: "/of nobody's" },
+      { kind: "unix", host: "a host", path: "/it's quoted" },
       { kind: "tls", host: "::1", port: 7000 },
     ],
     roles: [],

@@ -2,43 +2,24 @@
  * A registry in a process of its own that is killed again and again, while servers are registered
  * and removed.
  *
- * Run as a program: `killed_registry.ts <directory of its socket and database> <cookie in hex>`.
- *
  * @module
  */
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
-import { serveRegistry } from "../../registry/registry_actor.ts";
-import { SqliteStore } from "../../registry/sqlite_store.ts";
 import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { listServers } from "../../runtime/ensemble/remote.ts";
-import { ActorServer } from "../../runtime/server/actor_server.ts";
 import { registryClient } from "../../runtime/server/registry_protocol.ts";
-import { localUnixAddress } from "../../runtime/wire/address.ts";
+import { ChildRegistry } from "../runtime/server/child_registry.ts";
 import { LocalEnsemble } from "../runtime/server/local_ensemble.ts";
 import { type SeededRandom, withSeed } from "../seeded_random.ts";
 import { ownEntry } from "./followed_store.ts";
-
-/** The program of this file. */
-export const REGISTRY_PROGRAM: string = fileURLToPath(import.meta.url);
 
 /** How many servers are changed at once, and how long the registry lives at most, in ms. */
 const SERVERS = 12;
 const LONGEST_LIFE = 120;
 
-/** Starts the registry, and waits until it is ready. */
-async function startRegistry({ directory, cookie }: LocalEnsemble): Promise<Deno.ChildProcess> {
-  const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", REGISTRY_PROGRAM, directory, cookie.toHex()],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const reader = process.stdout.getReader();
-  const { done } = await reader.read();
-  await reader.cancel();
-  assert.ok(!done, "the registry did not start");
-  return process;
+/** Starts the registry, over a database beside its socket. */
+function startRegistry(ensemble: LocalEnsemble): Promise<ChildRegistry> {
+  return ChildRegistry.start(ensemble, { name: REGISTRY_ID, store: "sqlite:" });
 }
 
 /** What the registry must know of one server: whichever change was under way may have been made. */
@@ -57,7 +38,7 @@ export async function killRegistry(kills: number): Promise<void> {
   await withSeed(async (random) => {
     await using ensemble = new LocalEnsemble();
     const known = new Map<string, Known>();
-    let process = await startRegistry(ensemble);
+    let child = await startRegistry(ensemble);
     try {
       const { actors } = await ensemble.startConsole();
       const registry = registryClient(actors);
@@ -70,10 +51,9 @@ export async function killRegistry(kills: number): Promise<void> {
           (_, n) => change(`s${n}`, { known, registry, random }),
         );
         await new Promise((resolve) => setTimeout(resolve, random.below(LONGEST_LIFE)));
-        process.kill("SIGKILL");
-        await process.status;
+        await child[Symbol.asyncDispose]();
         for (const count of await Promise.all(changing)) acknowledged += count;
-        process = await startRegistry(ensemble);
+        child = await startRegistry(ensemble);
         const found = new Map((await listServers(actors)).map((entry) => [entry.id, entry]));
         for (const [id, each] of known) {
           const pid = found.get(id)?.pid;
@@ -101,8 +81,7 @@ export async function killRegistry(kills: number): Promise<void> {
       }
       assert.ok(acknowledged > 5 * kills, `only ${acknowledged} changes were acknowledged`);
     } finally {
-      process.kill("SIGKILL");
-      await process.status;
+      await child[Symbol.asyncDispose]();
     }
   });
 }
@@ -130,20 +109,4 @@ async function change(
     }
     known.set(id, { pid });
   }
-}
-
-if (import.meta.main) {
-  const [directory, cookie] = Deno.args as [string, string];
-  const store = await SqliteStore.open(`${directory}/${REGISTRY_ID}.db`);
-  const server = await ActorServer.start({
-    id: REGISTRY_ID,
-    cookie: Uint8Array.fromHex(cookie),
-    listen: [localUnixAddress(`${directory}/${REGISTRY_ID}`)],
-    registry: [],
-    roles: [],
-    register: false,
-    prepare: async (server) => void await serveRegistry(server, store),
-  });
-  console.log("ready");
-  await server.stopped;
 }

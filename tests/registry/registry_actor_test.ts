@@ -331,7 +331,7 @@ Deno.test("lookup of the registry returns its own entry, which is in no list", a
   assert.deepEqual(await listServers(console.actors), []);
 });
 
-Deno.test("a rogue's requests that are none leave the registry as it is", async () => {
+Deno.test("the registry refuses malformed requests, and stays as it is", async () => {
   await using ensemble = new LocalEnsemble();
   const registry = await ensemble.startRegistry();
   using rogue = await RoguePeer.join(ensemble.socket("registry"), { cookie: ensemble.cookie });

@@ -7,7 +7,7 @@ import { EnsembleError } from "../../runtime/errors.ts";
 import { INSTANCE_LENGTH } from "../../runtime/server/credentials.ts";
 import { testConformance } from "./conformance.ts";
 import { FollowedStore, ownEntry } from "./followed_store.ts";
-import { REGISTRY_PROGRAM } from "./killed_registry.ts";
+import { CHILD_REGISTRY_PROGRAM } from "../runtime/server/child_registry.ts";
 
 testConformance({
   name: "sqlite",
@@ -173,7 +173,10 @@ Deno.test("a second registry cannot open a database, by any path, until the firs
       await assertRefused(name, new RegExp(`: another registry has it open: pid ${Deno.pid}$`));
     }
     const other = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", REGISTRY_PROGRAM, dirname(path), "00".repeat(32)],
+      args: [
+        ...["run", "-A", "--no-check", CHILD_REGISTRY_PROGRAM],
+        ...[`${dirname(path)}/registry`, `sqlite:${path}`, "00".repeat(32), "15000"],
+      ],
       stdout: "null",
       stderr: "piped",
     }).outputSync();
@@ -340,7 +343,7 @@ Deno.test("a damaged database is refused", () =>
     await assertRefused(path, /it is damaged: |malformed/);
   }));
 
-Deno.test("a database with an entry that is none is refused, and nothing starts without it", () =>
+Deno.test("SqliteStore names a database with an invalid entry, and does not start", () =>
   withPath(async (path) => {
     const followed = await start(path);
     await followed.put(ownEntry("a"));

@@ -13,6 +13,9 @@ import { ActorServer } from "../../../runtime/server/actor_server.ts";
 import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
 import type { LocalEnsemble } from "./local_ensemble.ts";
 
+/** The program of this file. */
+export const CHILD_REGISTRY_PROGRAM: string = fileURLToPath(import.meta.url);
+
 /** A running child; killed with `await using` if it has not ended. */
 export class ChildRegistry implements AsyncDisposable {
   /** Where it listens. */
@@ -29,10 +32,18 @@ export class ChildRegistry implements AsyncDisposable {
     ensemble: LocalEnsemble,
     { name, store, lease = DEFAULT_LEASE }: { name: string; store: string; lease?: number },
   ): Promise<ChildRegistry> {
-    const program = fileURLToPath(import.meta.url);
     const path = `${ensemble.directory}/${name}`;
     const process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", program, path, store, ensemble.cookie.toHex(), `${lease}`],
+      args: [
+        "run",
+        "-A",
+        "--no-check",
+        CHILD_REGISTRY_PROGRAM,
+        path,
+        store,
+        ensemble.cookie.toHex(),
+        `${lease}`,
+      ],
       stdin: "null",
       stdout: "piped",
       stderr: "null",
