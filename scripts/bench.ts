@@ -21,8 +21,8 @@ const USAGE = `usage: deno task bench [option ...]
   --rounds <number>   how often all is measured, contestants in turn [default: 5, with --short 2]
   --json              prints one JSON object a line, instead of a table
   --compare <file>    names what has changed since a run with --json; exits with 1 if anything is worse
-  --short             measures only what CI checks, in less than a minute; exits with 1 if a ratio is below half its
-                      target
+  --short             measures only what CI checks, in about a minute; exits with 1 if a ratio is below half its
+                      target, also when it is measured again
   --list              lists the cases`;
 
 /** How long a figure is measured in one round, in ms. */
@@ -30,6 +30,10 @@ const DURATION = 1_000;
 
 /** The same with `--short`. */
 const SHORT_DURATION = 300;
+
+/** How often all is measured with `--short`, and how often what is far off is measured again. */
+const SHORT_ROUNDS = 2;
+const AGAIN_ROUNDS = 5;
 
 /** How long one run of a contestant may take, in ms. */
 const TIMEOUT = 60_000;
@@ -44,14 +48,14 @@ async function main(args: string[]): Promise<number> {
   if (cases.length === 0) throw new UsageError("no case has such a name: --list names them");
   const earlier = compare === undefined ? [] : parseResults(await Deno.readTextFile(compare));
   const { results, failed } = await measureAll(cases, {
-    rounds: rounds ?? (short ? 2 : 5),
+    rounds: rounds ?? (short ? SHORT_ROUNDS : 5),
     duration: short ? SHORT_DURATION : DURATION,
   });
   if (json) { for (const result of results) console.log(JSON.stringify(result)); }
   else console.log(formatTable(results));
   let failures = failed;
   if (compare !== undefined) failures += reportChanges(earlier, results);
-  if (short) failures += reportFarOff(results);
+  if (short) failures += reportFarOff(await measuredAgain(results, cases));
   return failures > 0 ? 1 : 0;
 }
 
@@ -167,6 +171,22 @@ function reportChanges(earlier: readonly Result[], later: readonly Result[]): nu
   const worse = changes.filter(({ isWorse }) => isWorse).length;
   console.error(`${worse} regressions, ${changes.length - worse} improvements. ${JUDGEMENT}`);
   return worse;
+}
+
+/**
+ * The results that are still far from their targets when they are measured again, for longer. A
+ * machine that was busy with other work for some seconds is no reason to fail.
+ */
+async function measuredAgain(
+  results: readonly Result[],
+  cases: readonly Case[],
+): Promise<Result[]> {
+  const names = results.filter(isFarOff).map(nameOf);
+  if (names.length === 0) return [];
+  for (const name of names) console.error(`far off, so measured again: ${name}`);
+  const again = cases.map((each) => narrowed(each, (row) => names.includes(row)))
+    .filter(({ figures }) => Object.keys(figures).length > 0);
+  return (await measureAll(again, { rounds: AGAIN_ROUNDS, duration: DURATION })).results;
 }
 
 function reportFarOff(results: readonly Result[]): number {

@@ -39,6 +39,11 @@ Deno.test("a killed server is noticed by its peers, fails asks at once, and can 
 
   // It left its socket and its entry. Neither hinders the next server.
   assert.deepEqual(ensemble.sockets(), ["a", "b", "registry"]);
+  // Its peer and the registry notice its end independently of each other.
+  await peer.until(
+    async () => (await ensemble.lines("list-servers", "--state", "unreachable")).length === 1,
+    "was unreachable",
+  );
   assert.match(
     await ensemble.failure("ping", "a"),
     /^cannot reach a: it is unreachable: /,
