@@ -16,7 +16,7 @@
  * @module
  */
 import { AuthenticationError, DisconnectedError, EnsembleError } from "../errors.ts";
-import { FrameReader, Outbox } from "../wire/frames.ts";
+import { asFrame, FrameReader } from "../wire/frames.ts";
 import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_FRAME } from "../wire/limits.ts";
 import { type ByteStream, closeStream } from "../wire/stream.ts";
 import {
@@ -122,10 +122,11 @@ export function clientHandshake(
       stream,
       encodeResponse(await prove(self, { text: labelled(CLIENT_LABEL, transcript), certified })),
     );
-    const proof = decodeAccepted(await receive(reader));
+    const [accepted, binding] = await Promise.all([receive(reader), bind(transcript)]);
+    const proof = decodeAccepted(accepted);
     const text = labelled(SERVER_LABEL, transcript);
     await verify(self, { text, proof, instance, peer: server, certified });
-    return { peer: server, instance, certified, reader, binding: await bind(transcript) };
+    return { peer: server, instance, certified, reader, binding };
   };
   return inTime(stream, { timeout, work });
 }
@@ -179,11 +180,12 @@ export function serverHandshake(
       await verify(self, { text, proof, instance, peer: client, certified });
       const refused = await options.admit(client, instance);
       if (refused) throw new RefusedError(refused);
-      await send(
-        stream,
-        encodeAccepted(await prove(self, { text: labelled(SERVER_LABEL, transcript), certified })),
-      );
-      return { peer: client, instance, certified, reader, binding: await bind(transcript) };
+      const [accepted, binding] = await Promise.all([
+        prove(self, { text: labelled(SERVER_LABEL, transcript), certified }),
+        bind(transcript),
+      ]);
+      await send(stream, encodeAccepted(accepted));
+      return { peer: client, instance, certified, reader, binding };
     } catch (error) {
       if (!(error instanceof EnsembleError) || error instanceof DisconnectedError) throw error;
       const refusal = error instanceof RefusedError
@@ -241,9 +243,8 @@ async function breakOff(stream: ByteStream): Promise<never> {
 }
 
 async function send(stream: ByteStream, body: Bytes): Promise<void> {
-  const outbox = new Outbox();
-  outbox.add(body);
-  let bytes = outbox.take();
+  // Not an outbox, since its buffers are large.
+  let bytes: Uint8Array = asFrame(body);
   while (bytes.length > 0) bytes = bytes.subarray(await stream.write(bytes));
 }
 
@@ -284,10 +285,12 @@ async function prove(
   self: Credentials,
   { text, certified }: { text: Bytes; certified: Certified | undefined },
 ): Promise<Proof> {
-  const mac = certified
-    ? new Uint8Array(MAC_LENGTH)
-    : new Uint8Array(await crypto.subtle.sign("HMAC", self.cookie, text));
-  return { mac, signature: await self.instance.sign(text) };
+  // Both at once, since each is computed on another thread.
+  const [mac, signature] = await Promise.all([
+    certified ? new Uint8Array(MAC_LENGTH) : authenticationCode(self.cookie, text),
+    self.instance.sign(text),
+  ]);
+  return { mac, signature };
 }
 
 async function verify(
@@ -300,15 +303,21 @@ async function verify(
     certified: Certified | undefined;
   },
 ): Promise<void> {
-  // WebCrypto compares in constant time.
-  if (!certified && !await crypto.subtle.verify("HMAC", self.cookie, proof.mac, text)) {
+  const [hasCookie, hasKey] = await Promise.all([
+    // WebCrypto compares in constant time.
+    certified !== undefined || crypto.subtle.verify("HMAC", self.cookie, proof.mac, text),
+    verifySignature(text, { instance, signature: proof.signature }),
+  ]);
+  if (!hasCookie) {
     throw new AuthenticationError(
       `authentication failed between ${self.id} and ${peer}: their cookies differ`,
     );
   }
-  if (!await verifySignature(text, { instance, signature: proof.signature })) {
-    throw new AuthenticationError(`${peer} did not prove its instance key`);
-  }
+  if (!hasKey) throw new AuthenticationError(`${peer} did not prove its instance key`);
+}
+
+async function authenticationCode(cookie: CryptoKey, text: Bytes): Promise<Bytes> {
+  return new Uint8Array(await crypto.subtle.sign("HMAC", cookie, text));
 }
 
 async function bind(transcript: Bytes): Promise<Bytes> {

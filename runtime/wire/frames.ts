@@ -22,6 +22,14 @@ const SMALL_READS = 16;
 
 const EMPTY = new Uint8Array();
 
+/** Makes a frame of a small body, which is copied. */
+export function asFrame(body: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(PREFIX_LENGTH + body.length);
+  new DataView(frame.buffer).setUint32(0, body.length);
+  frame.set(body, PREFIX_LENGTH);
+  return frame;
+}
+
 /** The maximum number of unused buffers to keep. */
 const MAX_SPARE = 32;
 
