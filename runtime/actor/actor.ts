@@ -25,6 +25,7 @@ import { Ticker } from "./time.ts";
 import { MAX_DELAY, within } from "../timeout.ts";
 import { type Case, findCase, Mailbox, type MailboxOptions, type Taken } from "./mailbox.ts";
 import { ActorRef } from "./references.ts";
+import type { ServiceProgram } from "./service.ts";
 import { StackProbe, type Waiting, type WakeUp } from "./waiting_receive.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
@@ -70,9 +71,11 @@ export interface SpawnOptions {
    * The bound of its mailbox. Default: the server's, which has none unless it was started with one.
    */
   mailbox?: MailboxOptions | undefined;
+  /** The first value of {@linkcode Actor.state}. */
+  state?: unknown;
 }
 
-/** An actor's state. */
+/** What an actor does. */
 export type ActorState = "running" | "receiving" | "dead";
 
 /**
@@ -129,11 +132,23 @@ export class Actor<Service = any> {
    */
   readonly monitors: Set<number> = new Set<number>();
   /**
+   * The program of a service, whose handlers can be exchanged.
+   *
+   * @internal
+   */
+  service: ServiceProgram | undefined;
+  /**
    * An error created where the actor was started, for its stack; see `ActorSystem.spawn`.
    *
    * @internal
    */
   readonly origin: Error | undefined;
+  /**
+   * A value of the actor's own. The `upgrade` of a newer version of its code gets it. It begins as
+   * the option `state`.
+   */
+  // deno-lint-ignore no-explicit-any -- each actor knows the type of its state
+  state: any;
   /** The time when it started, in ms since 1970. */
   readonly startedAt: number = Date.now();
   /**
@@ -191,9 +206,11 @@ export class Actor<Service = any> {
       body: ActorBody;
       origin: Error | undefined;
       mailbox?: MailboxOptions | undefined;
+      state?: unknown;
     },
   ) {
     this.origin = options.origin;
+    this.state = options.state;
     this.#bound = options.mailbox;
     this.#mailbox = new Mailbox(
       (length) =>
@@ -221,7 +238,7 @@ export class Actor<Service = any> {
    *
    * @internal
    */
-  get state(): ActorState {
+  get activity(): ActorState {
     return this.#dead ? "dead" : this.#waiting ? "receiving" : "running";
   }
 
@@ -507,6 +524,18 @@ export class Actor<Service = any> {
   handlerEnded(): void {
     this.#running--;
     if (this.#finished) this.#noteFinished();
+  }
+
+  /**
+   * Waits until no handler's promise is pending.
+   *
+   * @internal
+   */
+  async idle(): Promise<void> {
+    while (this.#running > 0) {
+      this.#finished ??= Promise.withResolvers();
+      await this.#finished.promise;
+    }
   }
 
   /**

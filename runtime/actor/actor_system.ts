@@ -28,7 +28,7 @@ import { checkMailboxOptions, type MailboxOptions } from "./mailbox.ts";
 import { type Down, type DownNews, Monitors } from "./monitors.ts";
 import { PendingAsks } from "./asks.ts";
 import { type ActorId, ActorRef, checkActorName, parseActorId } from "./references.ts";
-import { type Handlers, type HandlersOf, type ServeOptions, serviceBody } from "./service.ts";
+import { type Handlers, type HandlersOf, type ServeOptions, ServiceProgram } from "./service.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
 
@@ -155,7 +155,8 @@ export class ActorSystem implements Messaging, Receiver {
     const serial = ++this.#lastSerial;
     const group = options.group ?? this.root;
     const origin = this.#takeOrigin(name);
-    const actor = new Actor(this, { serial, name, group, body, origin, mailbox });
+    const { state } = options;
+    const actor = new Actor(this, { serial, name, group, body, origin, mailbox, state });
     this.#bySerial.set(serial, actor);
     if (name !== undefined) this.#byName.set(name, actor);
     group.add(actor);
@@ -188,17 +189,18 @@ export class ActorSystem implements Messaging, Receiver {
 
   /**
    * Starts a service: an actor that answers requests with an object of handlers; see {@linkcode
-   * serviceBody}.
+   * ServiceProgram}.
    */
   serve<Service = unknown, Given extends Handlers = HandlersOf<Service>>(
     name: string,
     handlers: Given,
     options: ServeOptions = {},
   ): Actor<unknown extends Service ? Given : Service> {
-    const { mailbox } = options;
-    return this.spawn(name, serviceBody(handlers, options), { mailbox }) as Actor<
-      unknown extends Service ? Given : Service
-    >;
+    const { mailbox, state } = options;
+    const service = new ServiceProgram(handlers, options);
+    const actor = this.spawn(name, service.body, { mailbox, state });
+    actor.service = service;
+    return actor;
   }
 
   /** Finds a living actor by name or serial number. */
@@ -357,7 +359,7 @@ export class ActorSystem implements Messaging, Receiver {
   monitor(watcher: Actor, dest: Destination): number {
     const watched = this.refOf(dest);
     const monitor = this.#takeNonce();
-    if (watcher.state === "dead") return monitor;
+    if (watcher.activity === "dead") return monitor;
     watcher.monitors.add(monitor);
     const watch = { monitor, watcher: watcher.ref, watched };
     if (watched.server === this.id) {
@@ -419,7 +421,7 @@ export class ActorSystem implements Messaging, Receiver {
     const actors = this.actors().filter((actor) => !keep.has(actor));
     for (const actor of actors) this.tell(actor, { type: "shutdown" });
     await within(until - performance.now(), Promise.all(actors.map((actor) => actor.ended)));
-    const late = actors.filter(({ state }) => state !== "dead");
+    const late = actors.filter(({ activity }) => activity !== "dead");
     if (late.length === 0) return;
     const reason = "did not shut down in time";
     for (const actor of late) {
@@ -431,7 +433,7 @@ export class ActorSystem implements Messaging, Receiver {
     // Actors that wait for a message end now. The code of the others cannot be ended, but their
     // askers need not wait for it.
     await new Promise((resolve) => setImmediate(resolve));
-    for (const actor of late) if (actor.state !== "dead") this.#remove(actor, reason);
+    for (const actor of late) if (actor.activity !== "dead") this.#remove(actor, reason);
   }
 
   /** Waits until no service has unfinished requests, since a handler of one may ask another. */
@@ -565,7 +567,7 @@ export class ActorSystem implements Messaging, Receiver {
 
   #onEnded(actor: Actor, error: unknown): void {
     // A killed actor was removed before.
-    if (actor.state === "dead") return;
+    if (actor.activity === "dead") return;
     const reason = error === undefined ? undefined : describeThrown(error);
     if (error !== undefined) {
       logger.error("{actor} failed: {reason}", {

@@ -24,7 +24,8 @@ const LATER: HandlerContext["later"] = Object.freeze({ isAnswered: "later" });
  * });
  * ```
  */
-export class HandlerContext {
+// deno-lint-ignore no-explicit-any -- not declared: goes for any state
+export class HandlerContext<State = any> {
   /**
    * Return this from a handler that answers later, with {@linkcode HandlerContext.reply} or
    * {@linkcode HandlerContext.fail}. The service then continues with the next request.
@@ -73,6 +74,29 @@ export class HandlerContext {
   /** The actor that sent the request. The connection authenticated its server. */
   get sender(): ActorRef {
     return this.envelope.source;
+  }
+
+  /**
+   * The state of the service, which begins as the option `state` of `serve`. It is the same for all
+   * handlers, and goes on when code is loaded that exchanges them.
+   *
+   * @example A service with a state
+   * ```ts
+   * import { type HandlerContext, startServer } from "@gxensemble/ensemble";
+   *
+   * await using server = await startServer("counter1");
+   * server.serve("counter", {
+   *   add: ({ amount }: { amount: number }, context: HandlerContext<number>) =>
+   *     context.state += amount,
+   * }, { state: 0 });
+   * ```
+   */
+  get state(): State {
+    return this.envelope.recipient!.state;
+  }
+
+  set state(state: State) {
+    this.envelope.recipient!.state = state;
   }
 
   /** The time until which the sender waits, in ms since 1970; undefined if it has no limit. */

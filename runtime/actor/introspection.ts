@@ -93,7 +93,7 @@ export interface GroupInfo {
 
 /** Describes an actor. */
 export function describeActor(actor: Actor): ActorInfo {
-  const { serial, name, state, awaits } = actor;
+  const { serial, name, activity: state, awaits } = actor;
   return {
     serial,
     ...(name !== undefined && { name }),

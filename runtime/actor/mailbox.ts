@@ -13,6 +13,9 @@ import { type Envelope, messageType } from "./messaging.ts";
  */
 export const FIRST_WARNING = 10_000;
 
+/** The type of the message that exchanges the handlers of a service. */
+export const HANDLER_EXCHANGE = "handler-exchange";
+
 /** How long a mailbox does not repeat a warning of the same length, in ms. */
 const WARNING_PAUSE = 60_000;
 
@@ -76,8 +79,9 @@ export function checkMailboxOptions(options: MailboxOptions): MailboxOptions {
 }
 
 /**
- * An actor's messages in the order they arrived, except that `ping` and `shutdown` come first, so
- * that an actor with a long backlog still answers pings and can be ended.
+ * An actor's messages in the order they arrived, except that `ping`, `shutdown` and the exchange of
+ * a service's handlers come first, so that an actor with a long backlog still answers pings, can be
+ * ended, and gets new code.
  */
 export class Mailbox {
   readonly #system = new MessageQueue();
@@ -117,7 +121,7 @@ export class Mailbox {
   ): Envelope | undefined {
     let length: number;
     let dropped: Envelope | undefined;
-    if (type === "ping" || type === "shutdown") {
+    if (type === "ping" || type === "shutdown" || type === HANDLER_EXCHANGE) {
       // An actor that never takes them keeps only those of the last few seconds.
       this.#system.dropExpired();
       length = this.#system.push(envelope, type) + this.#others.length;

@@ -118,6 +118,9 @@ export interface Recipient {
   readonly ref: ActorRef;
   /** Limits the log lines that other servers cause. */
   readonly lines: LineLimit;
+  /** A value of the actor's own. */
+  // deno-lint-ignore no-explicit-any -- each actor knows the type of its state
+  state: any;
   /** Aborted when the actor is shut down, or made to end. */
   readonly haste: AbortSignal;
   /** Whether the sender of the envelope has a capability. */

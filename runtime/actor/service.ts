@@ -7,8 +7,9 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { asError, describeThrown, isRefusal } from "../error_report.ts";
 import { InvalidInputError } from "../errors.ts";
 import { describeValue } from "../inspection.ts";
+import { within } from "../timeout.ts";
 import type { Actor, ActorBody } from "./actor.ts";
-import type { Case, MailboxOptions } from "./mailbox.ts";
+import { type Case, HANDLER_EXCHANGE, type MailboxOptions } from "./mailbox.ts";
 import { HandlerContext } from "./handler_context.ts";
 import { onPing, onShutdown, onUnexpected } from "./cases.ts";
 import {
@@ -121,6 +122,11 @@ export interface ServeOptions {
    */
   mailbox?: MailboxOptions | undefined;
   /**
+   * The first value of the service's state, which handlers read and set as `context.state`. The
+   * `upgrade` of a newer version of its code gets it.
+   */
+  state?: unknown;
+  /**
    * Called when the service is shut down, before it answers. The requests that it had begun are
    * finished, or too late.
    */
@@ -135,16 +141,154 @@ export interface ServeOptions {
 }
 
 /**
- * Makes an actor body from an object of handlers. A handler that throws fails its request with that
- * error, which is logged with its stack, and the service continues. An `EnsembleError`, and any
- * error of a check, refuses the request; that is logged in one line, at level DEBUG if the sender
- * waits for the answer. The service also answers pings, shutdown and unknown requests.
+ * Makes an actor body from an object of handlers; see {@linkcode ServiceProgram}.
+ *
+ * @throws {InvalidInputError} if they are not handlers.
+ */
+export function serviceBody(handlers: Handlers, options: ServeOptions = {}): ActorBody {
+  return new ServiceProgram(handlers, options).body;
+}
+
+/**
+ * What a service runs: handlers that can be exchanged while it runs, see {@linkcode
+ * exchangeHandlers}.
+ *
+ * A handler that throws fails its request with that error, which is logged with its stack, and the
+ * service continues. An `EnsembleError`, and any error of a check, refuses the request; that is
+ * logged in one line, at level DEBUG if the sender waits for the answer. The service also answers
+ * pings, shutdown and unknown requests.
  *
  * A shutdown refuses new requests, and waits for those that have begun: see {@linkcode
  * Actor.drain}.
  */
-export function serviceBody(handlers: Handlers, options: ServeOptions = {}): ActorBody {
-  const { requests, concurrent = false, drains = true, cleanUp } = options;
+export class ServiceProgram {
+  /** The body of its actor. */
+  readonly body: ActorBody;
+  #handlers: Handlers;
+  readonly #options: ServeOptions;
+  /** The cases of its loop. An exchange replaces them in place. */
+  readonly #cases: Case[] = [];
+
+  /**
+   * Checks the handlers.
+   *
+   * @throws {InvalidInputError} if they are not handlers.
+   */
+  constructor(handlers: Handlers, options: ServeOptions = {}) {
+    this.#handlers = handlers;
+    this.#options = options;
+    typesOf(handlers, options);
+    this.body = (self) => {
+      this.#install(self, this.#handlers);
+      return self.loop(this.#cases);
+    };
+  }
+
+  /** The handlers that answer its requests now: the object that it was given. */
+  get handlers(): Handlers {
+    return this.#handlers;
+  }
+
+  /**
+   * Has other handlers answer from now on.
+   *
+   * @throws {InvalidInputError} if they are not handlers; then the earlier ones go on.
+   */
+  #install(self: Actor, handlers: Handlers): void {
+    const { requests, concurrent = false, drains = true, cleanUp } = this.#options;
+    const types = typesOf(handlers, this.#options);
+    const cases = types.map((type) => {
+      const how = { handler: handlers[type]!, check: requests?.[type], concurrent };
+      return requestCase(self, type, how);
+    });
+    // A service that handles its shutdown itself decides which requests it finishes.
+    self.drains = drains && !types.includes("shutdown");
+    const exchange: Case = {
+      type: HANDLER_EXCHANGE,
+      react: (message, envelope) => this.#exchange(self, message, envelope),
+    };
+    const last = [onPing, onDrainedShutdown(self, cleanUp), exchange, onUnexpected];
+    this.#cases.splice(0, Infinity, ...cases, ...last);
+    this.#handlers = handlers;
+  }
+
+  /** Exchanges the handlers, or answers why not. Never throws, since the service continues. */
+  async #exchange(self: Actor, message: unknown, envelope: Envelope): Promise<void> {
+    if (!(message instanceof HandlerExchange)) {
+      return onUnexpected.react(message as never, envelope);
+    }
+    const { handlers, upgrade } = message;
+    const { expires = Infinity } = envelope;
+    const left = () => expires - performance.now();
+    try {
+      typesOf(handlers, this.#options);
+      // The state must not change while it is upgraded.
+      await within(left(), self.idle());
+      const upgraded = Promise.resolve(upgrade ? upgrade(self.state) : self.state);
+      // The asker has been told by then.
+      if (!await within(left(), upgraded) || left() <= 0) return;
+      const state = await upgraded;
+      this.#install(self, handlers);
+      self.state = state;
+      envelope.reply();
+    } catch (error) {
+      envelope.fail(error);
+    }
+  }
+}
+
+/** A request to a service to exchange its handlers. */
+class HandlerExchange {
+  /** Distinguishes it from other messages. */
+  readonly type = HANDLER_EXCHANGE;
+  readonly handlers: Handlers;
+  readonly upgrade: Upgrade | undefined;
+
+  constructor(handlers: Handlers, upgrade: Upgrade | undefined) {
+    this.handlers = handlers;
+    this.upgrade = upgrade;
+  }
+}
+
+/** Converts the state of a service to the form that its new handlers expect. */
+// deno-lint-ignore no-explicit-any -- each version knows the form of its state
+export type Upgrade = (state: any) => unknown;
+
+/**
+ * Exchanges the handlers of a running service of this server between two messages, before all that
+ * wait in its mailbox, which is kept. Requests whose handlers have begun are finished by them first.
+ * If the exchange fails, the earlier handlers and state go on.
+ *
+ * `upgrade` gets the service's state and returns that for the new handlers. It must not change the
+ * state it gets. Without it, the state stays.
+ *
+ * @param options.timeout how long the exchange may take, in ms. Default: 5000.
+ * @throws {InvalidInputError} if the actor is not a service.
+ * @throws {ActorError} if `upgrade` throws, or these are not handlers, or the service ends.
+ * @throws {TimeoutError} if a handler or `upgrade` takes too long. Nothing is exchanged.
+ */
+export async function exchangeHandlers(
+  asker: Pick<Messaging, "ask">,
+  { service, handlers, upgrade, timeout }: {
+    readonly service: Actor;
+    readonly handlers: Handlers;
+    readonly upgrade?: Upgrade | undefined;
+    readonly timeout?: number | undefined;
+  },
+): Promise<void> {
+  if (!service.service) {
+    throw new InvalidInputError(`${service.ref} is not a service: it has no handlers to exchange`);
+  }
+  const exchange = new HandlerExchange(handlers, upgrade);
+  await asker.ask(service, exchange, timeout === undefined ? {} : { timeout });
+}
+
+/**
+ * The types of the requests that handlers answer.
+ *
+ * @throws {InvalidInputError} if they are not handlers.
+ */
+function typesOf(handlers: Handlers, { requests }: ServeOptions): string[] {
   if (typeof handlers !== "object" || handlers === null) {
     throw new InvalidInputError(`not the handlers of a service: ${describeValue(handlers)}`);
   }
@@ -156,44 +300,44 @@ export function serviceBody(handlers: Handlers, options: ServeOptions = {}): Act
       );
     }
   }
-  const makeCase = (self: Actor, type: string): Case => {
-    const handler = handlers[type]!;
-    const check = requests?.[type];
-    return {
-      type,
-      react(request: never, envelope: Envelope) {
-        const context = new HandlerContext(envelope);
-        let isChecked = check === undefined;
-        let result: unknown;
-        try {
-          const taken = check ? check(request) : request;
-          isChecked = true;
-          result = handler(taken, context);
-        } catch (error) {
-          return fail(context, error, { type, refused: !isChecked });
-        }
-        if (!isPromise(result)) return answer(context, result);
-        self.handlerBegan();
-        // A promise of another class may settle more than once, or throw.
-        const settled = Promise.resolve(result).then(
-          (value) => {
-            answer(context, value);
-            self.handlerEnded();
-          },
-          (error) => {
-            fail(context, error, { type });
-            self.handlerEnded();
-          },
-        );
-        if (!concurrent) return settled;
-      },
-    };
-  };
-  return (self) => {
-    // A service that handles its shutdown itself decides which requests it finishes.
-    self.drains = drains && !types.includes("shutdown");
-    const cases = types.map((type) => makeCase(self, type));
-    return self.loop([...cases, onPing, onDrainedShutdown(self, cleanUp), onUnexpected]);
+  return types;
+}
+
+/** The case that has a handler answer the requests of one type. */
+function requestCase(self: Actor, type: string, how: {
+  readonly handler: Handlers[string];
+  readonly check: RequestCheck | undefined;
+  readonly concurrent: boolean;
+}): Case {
+  const { handler, check, concurrent } = how;
+  return {
+    type,
+    react(request: never, envelope: Envelope) {
+      const context = new HandlerContext(envelope);
+      let isChecked = check === undefined;
+      let result: unknown;
+      try {
+        const taken = check ? check(request) : request;
+        isChecked = true;
+        result = handler(taken, context);
+      } catch (error) {
+        return fail(context, error, { type, refused: !isChecked });
+      }
+      if (!isPromise(result)) return answer(context, result);
+      self.handlerBegan();
+      // A promise of another class may settle more than once, or throw.
+      const settled = Promise.resolve(result).then(
+        (value) => {
+          answer(context, value);
+          self.handlerEnded();
+        },
+        (error) => {
+          fail(context, error, { type });
+          self.handlerEnded();
+        },
+      );
+      if (!concurrent) return settled;
+    },
   };
 }
 

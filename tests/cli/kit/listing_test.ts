@@ -51,7 +51,7 @@ Deno.test("formatBacktrace shows the file and line where an actor waits and wher
   const started = rows.indexOf("started");
   assert.match(rows[started + 1]!, /listing_test\.ts:\d+:\d+/);
   // It still waits for the same message.
-  assert.equal(actor.state, "receiving");
+  assert.equal(actor.activity, "receiving");
   system.tell(actor, { type: "go" });
   assert.equal(await actor.ended, undefined);
 });
@@ -72,7 +72,7 @@ Deno.test("a running actor and a service are shown as such", async () => {
   const gate = Promise.withResolvers<void>();
   const busy = system.spawn(undefined, () => gate.promise);
   const service = system.serve("sum", { add: () => 0 });
-  while (service.state !== "receiving") await Promise.resolve();
+  while (service.activity !== "receiving") await Promise.resolve();
   assert.equal(formatBacktrace(await backtrace(busy))[0], "not waiting in a receive");
   assert.equal(formatBacktrace(await backtrace(service))[0], "waiting for requests, as a service");
   gate.resolve();

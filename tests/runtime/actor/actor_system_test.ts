@@ -592,14 +592,14 @@ Deno.test("stopActors sends shutdown to all actors except those kept, and ends t
   const stopped = system.stopActors(1000, new Set([kept])).then(() => order.push("stopped"));
   await time.pass(999);
   assert.deepEqual(order, ["cleaned up"]);
-  assert.equal(polite.state, "dead");
-  assert.equal(deaf.state, "receiving");
+  assert.equal(polite.activity, "dead");
+  assert.equal(deaf.activity, "receiving");
   await time.pass(1);
   await stopped;
   await deaf.ended;
   await settle();
-  assert.equal(deaf.state, "dead");
-  assert.equal(kept.state, "receiving");
+  assert.equal(deaf.activity, "dead");
+  assert.equal(kept.activity, "receiving");
   assert.deepEqual(system.actors(), [kept]);
   assert.equal(time.timers, 0);
   await stop(system);
@@ -638,7 +638,7 @@ Deno.test("kill ends an actor that does not receive, and fails its asks at once"
   using logs = await CapturedLogs.start();
 
   assert.equal(system.kill("stuck"), true);
-  assert.equal(stuck.state, "dead");
+  assert.equal(stuck.activity, "dead");
   assert.equal(system.find("stuck"), undefined);
   assert.equal(system.find(stuck.serial), undefined);
   assert.ok(!system.root.actors.has(stuck));
@@ -699,7 +699,7 @@ Deno.test("a request is answered once, even if its actor is killed or fails afte
   for (const { ref } of [failing, stuck]) assert.equal(await near.ask(ref, 1), "answered");
   far.kill(stuck.serial);
   await settle();
-  assert.equal(failing.state, "dead");
+  assert.equal(failing.activity, "dead");
   assert.equal(systems.sent.filter(({ to }) => to === near.id).length, 2);
 });
 
@@ -907,7 +907,7 @@ Deno.test("deliver accepts a shutdown from another server only if the guard allo
   shutDown("part");
   shutDown("job");
   await job!.ended;
-  assert.equal(part!.state, "receiving");
+  assert.equal(part!.activity, "receiving");
   assert.deepEqual(answers, [
     "you may not",
     "part@here is a part of the server: shut the server down with: gxensemble shutdown here",

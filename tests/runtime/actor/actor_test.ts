@@ -56,11 +56,11 @@ Deno.test("messages that match no case stay in the mailbox in order", async () =
   for (const id of [0, 1, 2, 3]) tell({ type: id % 2 ? "odd" : "even", id });
   assert.deepEqual(await actor.receive([take("odd")]), { type: "odd", id: 1 });
   const waiting = actor.receive([take("wanted")]);
-  assert.equal(actor.state, "receiving");
+  assert.equal(actor.activity, "receiving");
   tell({ type: "even", id: 4 });
-  assert.equal(actor.state, "receiving");
+  assert.equal(actor.activity, "receiving");
   tell({ type: "wanted", id: 5 });
-  assert.equal(actor.state, "running");
+  assert.equal(actor.activity, "running");
   tell({ type: "wanted", id: 6 });
   assert.deepEqual(await waiting, { type: "wanted", id: 5 });
   const rest: unknown[] = [];
@@ -113,7 +113,7 @@ Deno.test("receives of every kind get what they would from a list of all message
       }
       assert.equal(actor.mailboxLength, model.length);
       // After a busy while, a receive first yields to the event loop.
-      await eventually(() => actor.state === (pending ? "receiving" : "running"));
+      await eventually(() => actor.activity === (pending ? "receiving" : "running"));
       actor.exit();
       await settle();
     }),
@@ -137,13 +137,13 @@ Deno.test("receive returns the result of its reaction, and awaits a promise", as
 Deno.test("receive with a timeout of 0 takes a message that is there, or runs the else", async () => {
   const { actor, tell } = await start();
   const nothing = actor.receive([ANY], { timeout: 0 });
-  assert.equal(actor.state, "running");
+  assert.equal(actor.activity, "running");
   assert.equal(await nothing, undefined);
   assert.equal(await actor.receive([ANY], { timeout: 0, else: () => "nothing" }), "nothing");
   tell("there");
   const unused = () => assert.fail("something is there");
   assert.equal(await actor.receive([ANY], { timeout: 0, else: unused }), "there");
-  assert.equal(actor.state, "running");
+  assert.equal(actor.activity, "running");
 });
 
 Deno.test("receive ends at its timeout without a message, and not after it got one", async () => {
@@ -157,10 +157,10 @@ Deno.test("receive ends at its timeout without a message, and not after it got o
   tell({ type: "b" });
   await time.pass(99);
   assert.equal(result, undefined);
-  assert.equal(actor.state, "receiving");
+  assert.equal(actor.activity, "receiving");
   await time.pass(1);
   assert.equal(result, "nothing");
-  assert.equal(actor.state, "running");
+  assert.equal(actor.activity, "running");
   receive(100);
   await time.pass(50);
   tell({ type: "a" });
@@ -240,7 +240,7 @@ for (
       return true;
     });
     assert.ok(await actor.ended instanceof RangeError);
-    assert.equal(actor.state, "dead");
+    assert.equal(actor.activity, "dead");
   });
 
   Deno.test(`a reaction that ${how} fails the ask and ends the actor, in a loop`, async () => {
@@ -315,7 +315,7 @@ Deno.test("a receive whose guard threw leaves the message to the next receive", 
   const waiting = actor.receive([{ ...ANY, matches: () => assert.fail("no guard") }]);
   tell("x");
   await assert.rejects(waiting, /no guard/);
-  assert.equal(actor.state, "running");
+  assert.equal(actor.activity, "running");
   assert.equal(await actor.receive([ANY], { timeout: 0 }), "x");
 });
 
@@ -370,12 +370,12 @@ Deno.test("throwing ActorExit ends the actor normally, from a body and from a re
 
 Deno.test("an actor's state is running, receiving or dead", async () => {
   const { actor, tell } = await start((self) => self.receive([ANY]) as Promise<void>);
-  assert.equal(actor.state, "receiving");
+  assert.equal(actor.activity, "receiving");
   tell("x");
-  assert.equal(actor.state, "running");
+  assert.equal(actor.activity, "running");
   await actor.ended;
   await settle();
-  assert.equal(actor.state, "dead");
+  assert.equal(actor.activity, "dead");
 });
 
 Deno.test("an abandoned receive keeps no timer", async () => {

@@ -55,7 +55,7 @@ Deno.test("the request's type is always the method's name", async () => {
   const actor = system.serve("store", handlers);
   const request = { key: "a", type: "shutdown" };
   assert.equal(await client<typeof handlers>(system, "store").get(request), "a");
-  assert.equal(actor.state, "receiving");
+  assert.equal(actor.activity, "receiving");
   await stop(system);
 });
 
@@ -75,7 +75,7 @@ Deno.test("a client passes its options to ask", async () => {
   await assert.rejects(service.never({}, { timeout: 1 }), TimeoutError);
   const reason = new Error("enough");
   await assert.rejects(service.never({}, { signal: AbortSignal.abort(reason) }), reason);
-  assert.equal(actor.state, "running");
+  assert.equal(actor.activity, "running");
 });
 
 Deno.test("a service handles one request after the other", async () => {
@@ -307,7 +307,7 @@ for (const concurrent of [false, true]) {
       system.tell("a", { type: method });
     }
     assert.equal(await service.fine(), 1);
-    assert.equal(actor.state, "receiving");
+    assert.equal(actor.activity, "receiving");
     await stop(system);
   });
 }
@@ -417,7 +417,7 @@ Deno.test("an unknown request is refused by its name, even one that every object
     });
   }
   await assert.rejects(system.ask("a", "get"), { message: "unexpected message: string" });
-  assert.equal(actor.state, "receiving");
+  assert.equal(actor.activity, "receiving");
   await stop(system);
 });
 
@@ -441,7 +441,7 @@ Deno.test("a service that is shut down cleans up before it answers", async () =>
     },
   });
   const answer = system.ask("a", { type: "shutdown" }).then((value) => steps.push(`${value}`));
-  await eventually(() => actor.state === "running");
+  await eventually(() => actor.activity === "running");
   gate.resolve();
   await answer;
   assert.deepEqual(steps, ["cleaned up", "OK"]);

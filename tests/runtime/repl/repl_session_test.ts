@@ -115,7 +115,7 @@ Deno.test("a session answers only its owner, and ends only with it", async () =>
   await other.actors.ask(ref, { type: "down", monitor: 0, ref: opener.ref });
   assert.equal(await owner.actors.ask(ref, request), true);
   opener.exit();
-  await eventually(() => session.state === "dead", "it ends with its owner");
+  await eventually(() => session.activity === "dead", "it ends with its owner");
 });
 
 Deno.test("the guard of the loader also wraps the handlers of its sessions", async () => {

@@ -305,7 +305,7 @@ Deno.test("stop shuts actors down with clean-up, removes socket and entry, and n
     "signal",
   ]);
   assert.equal(events[0], "signal");
-  assert.deepEqual(a.actors.actors().filter(({ state }) => state !== "dead"), []);
+  assert.deepEqual(a.actors.actors().filter(({ activity }) => activity !== "dead"), []);
   assert.deepEqual(a.connections(), []);
   assert.deepEqual(logs.complaints, []);
   await assert.rejects(a.actors.ask(refTo("b", "log"), peer), { name: "DisconnectedError" });

@@ -171,7 +171,7 @@ Deno.test("shutting down an actor or the server requires the capability, by tell
   for (const id of ["service", "vault", "nosuch", bare.serial]) {
     await assert.rejects(killActor(delegate.actors, target.id, id), REFUSED);
   }
-  assert.deepEqual([named.state, bare.state], ["receiving", "receiving"]);
+  assert.deepEqual([named.activity, bare.activity], ["receiving", "receiving"]);
   await assert.rejects(delegate.exit(named.ref, "not wanted"), { code: "NOT_AUTHORIZED" });
   assert.equal(target.signal.aborted, false);
   assert.equal(logs.matching(/WARN audit: shutdown refused .* client=delegate/).length, 5);
@@ -181,8 +181,8 @@ Deno.test("shutting down an actor or the server requires the capability, by tell
   await authorize(delegate, "shutdown");
   delegate.actors.tell(named.ref, { type: "shutdown" });
   await shutDownActor(delegate.actors, target.id, bare.serial);
-  await eventually(() => named.state === "dead", "the service ends");
-  assert.equal(bare.state, "dead");
+  await eventually(() => named.activity === "dead", "the service ends");
+  assert.equal(bare.activity, "dead");
   await assert.rejects(shutDownActor(delegate.actors, target.id, "nosuch"), /unknown actor/);
   await shutDownServer(delegate.actors, target.id);
   await target.stopped;

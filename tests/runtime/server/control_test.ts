@@ -238,7 +238,7 @@ Deno.test("shutDownServer fails when a server is still there after that", async 
   const stopped = shutDownServer(a.actors, "liar", options)
     .catch((error) => failure = error);
   await eventually(() =>
-    a.actors.actors().some(({ name, state }) => name === undefined && state === "receiving")
+    a.actors.actors().some(({ name, activity }) => name === undefined && activity === "receiving")
   );
   await clock.tickAsync(8_000);
   await stopped;
@@ -251,7 +251,7 @@ Deno.test("kill ends an actor with a backlog that takes nothing, and frees its n
   await using _ = ensemble;
   const stuck = b.actors.serve("stuck", { job: () => new Promise(() => {}) });
   const waiting = b.actors.spawn(undefined, (self) => self.loop([on("never", () => {})]));
-  await eventually(() => stuck.state === "receiving", "it receives");
+  await eventually(() => stuck.activity === "receiving", "it receives");
   const answers = Promise.allSettled(
     [1, 2].map(() => a.actors.ask(stuck.ref, { type: "job" }, { timeout: Infinity })),
   );
@@ -262,7 +262,7 @@ Deno.test("kill ends an actor with a backlog that takes nothing, and frees its n
   b.actors.serve("stuck", {});
   await ping(a.actors, b.id, "stuck");
   await killActor(a.actors, b.id, waiting.serial);
-  assert.equal(waiting.state, "dead");
+  assert.equal(waiting.activity, "dead");
 
   await assert.rejects(killActor(a.actors, b.id, "nosuch"), { message: "unknown actor: nosuch@b" });
   for (const id of ["server", "registration", b.actors.find("server")!.serial]) {
@@ -305,7 +305,7 @@ Deno.test("ping and shutdown reach an actor of another server ahead of 200,000 m
   for (let n = 0; n < 200_000; n++) b.actors.tell("busy", { type: "job", n });
   await ping(a.actors, b.id, "busy");
   await shutDownActor(a.actors, b.id, "busy");
-  assert.equal(busy.state, "dead");
+  assert.equal(busy.activity, "dead");
   assert.ok(jobs < 200_000);
 });
 
@@ -376,7 +376,7 @@ Deno.test("demonitor from another server ends its watch, and no down is sent", a
   assert.equal((await rogue.ask("server", { type: "monitor", ...watched })).failed, false);
   assert.equal((await rogue.ask("server", { type: "demonitor", monitor: 7 })).failed, false);
   service.exit();
-  await eventually(() => service.state === "dead", "it ends");
+  await eventually(() => service.activity === "dead", "it ends");
   await rogue.sendEnvelope({ dest: "server", replyExpected: true }, rogueBody({ type: "ping" }));
   assert.equal((await rogue.receiveEnvelope())!.message, "OK");
 });
