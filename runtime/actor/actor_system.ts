@@ -27,6 +27,7 @@ import { ActorGroup } from "./introspection.ts";
 import { checkMailboxOptions, type MailboxOptions } from "./mailbox.ts";
 import { type Down, type DownNews, Monitors } from "./monitors.ts";
 import { PendingAsks } from "./asks.ts";
+import { NumberTable } from "./number_table.ts";
 import { type ActorId, ActorRef, checkActorName, parseActorId } from "./references.ts";
 import { type Handlers, type HandlersOf, type ServeOptions, ServiceProgram } from "./service.ts";
 
@@ -89,7 +90,7 @@ export class ActorSystem implements Messaging, Receiver {
   #isClosed = false;
   /** The actors that a stop keeps. */
   #kept: ReadonlySet<Actor> = new Set();
-  readonly #bySerial = new Map<number, Actor>();
+  readonly #bySerial = new NumberTable<Actor>();
   readonly #byName = new Map<string, Actor>();
   /** Cached references of destination texts. */
   readonly #parsed = new Map<string, ActorRef>();
@@ -157,7 +158,7 @@ export class ActorSystem implements Messaging, Receiver {
     const origin = this.#takeOrigin(name);
     const { state } = options;
     const actor = new Actor(this, { serial, name, group, body, origin, mailbox, state });
-    this.#bySerial.set(serial, actor);
+    this.#bySerial.add(serial, actor);
     if (name !== undefined) this.#byName.set(name, actor);
     group.add(actor);
     void actor.ended.then((error) => this.#onEnded(actor, error));
@@ -210,7 +211,7 @@ export class ActorSystem implements Messaging, Receiver {
 
   /** All living actors, in the order they started. */
   actors(): Actor[] {
-    return [...this.#bySerial.values()];
+    return this.#bySerial.values();
   }
 
   /** See {@linkcode Messaging.tell}. */

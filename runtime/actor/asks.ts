@@ -7,6 +7,7 @@ import { ActorError, DisconnectedError, type Silence, TimeoutError } from "../er
 import { shorten } from "../safe_text.ts";
 import { Deadline, Deadlines } from "./time.ts";
 import { type Envelope, toError } from "./messaging.ts";
+import { NumberTable } from "./number_table.ts";
 import type { ActorRef } from "./references.ts";
 
 /** A request, as the errors of its ask describe it. */
@@ -66,19 +67,10 @@ function whyOf(silence: Silence | undefined, { server: asked }: ActorRef): strin
   }
 }
 
-/** The size of the ring of recent asks, a power of 2. */
-const RECENT = 1024;
-
-/**
- * The pending asks of a server.
- *
- * Most asks are answered before {@linkcode RECENT} others are made. A ring, indexed by the nonce, finds
- * these faster than a `Map` does. An ask that is still pending when its slot is needed moves to the
- * `Map`.
- */
+/** The pending asks of a server. */
 export class PendingAsks {
-  readonly #recent: (PendingAsk | undefined)[] = new Array(RECENT).fill(undefined);
-  readonly #older = new Map<number, PendingAsk>();
+  /** By nonce. Those of asks are even. */
+  readonly #pending = new NumberTable<PendingAsk>(2);
   readonly #deadlines = new Deadlines<PendingAsk>((ask) => this.#expire(ask));
   readonly #silence: (server: string) => Silence | undefined;
 
@@ -101,10 +93,7 @@ export class PendingAsks {
   ): Promise<unknown> {
     const answer = new Promise<unknown>(keepResolve);
     const ask = new PendingAsk(nonce, request, resolveLast);
-    const slot = slotOf(nonce);
-    const earlier = this.#recent[slot];
-    if (earlier) this.#older.set(earlier.nonce, earlier);
-    this.#recent[slot] = ask;
+    this.#pending.add(nonce, ask);
     const { timeout, now, signal } = request;
     if (timeout !== Infinity) this.#deadlines.add(ask, timeout, now);
     if (signal) this.#endWith(signal, ask);
@@ -113,12 +102,12 @@ export class PendingAsks {
 
   /** Whether an ask waits for an answer to a nonce from that server. */
   awaits(nonce: number, server: string): boolean {
-    return this.#find(nonce)?.dest.server === server;
+    return this.#pending.get(nonce)?.dest.server === server;
   }
 
   /** Settles the ask of an answer. An answer from a server that was not asked is ignored. */
   settle(envelope: Envelope): void {
-    const ask = this.#find(envelope.replyTo!);
+    const ask = this.#pending.get(envelope.replyTo!);
     if (!ask || ask.dest.server !== envelope.source.server) return;
     this.#end(ask);
     if (envelope.failed) ask.fail(toError(envelope.message));
@@ -127,7 +116,7 @@ export class PendingAsks {
 
   /** Rejects one ask, if it is pending. */
   reject(nonce: number, error: unknown): void {
-    const ask = this.#find(nonce);
+    const ask = this.#pending.get(nonce);
     if (!ask) return;
     this.#end(ask);
     ask.fail(error);
@@ -135,17 +124,12 @@ export class PendingAsks {
 
   /** Rejects all pending asks of a server, or of all servers. */
   rejectAll(error: Error, server?: string): void {
-    for (const ask of [...this.#older.values(), ...this.#recent]) {
-      if (!ask || (server !== undefined && ask.dest.server !== server)) continue;
+    for (const ask of this.#pending.values()) {
+      if (server !== undefined && ask.dest.server !== server) continue;
       this.#end(ask);
       // Each gets its own stack.
       ask.fail(error instanceof DisconnectedError ? copyOf(error) : error);
     }
-  }
-
-  #find(nonce: number): PendingAsk | undefined {
-    const ask = this.#recent[slotOf(nonce)];
-    return ask?.nonce === nonce ? ask : this.#older.get(nonce);
   }
 
   /** Rejects an ask when its signal is aborted. */
@@ -170,17 +154,10 @@ export class PendingAsks {
   }
 
   #end(ask: PendingAsk): void {
-    const slot = slotOf(ask.nonce);
-    if (this.#recent[slot] === ask) this.#recent[slot] = undefined;
-    else this.#older.delete(ask.nonce);
+    this.#pending.delete(ask.nonce);
     this.#deadlines.remove(ask);
     ask.onEnd?.();
   }
-}
-
-/** The slot of an ask in the ring. The nonces of asks are even. */
-function slotOf(nonce: number): number {
-  return (nonce / 2) & (RECENT - 1);
 }
 
 /** The errors of asks that failed or timed out. */

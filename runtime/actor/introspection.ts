@@ -5,6 +5,7 @@
  */
 import type { Actor, ActorState } from "./actor.ts";
 import type { ActorSystem } from "./actor_system.ts";
+import { NumberTable } from "./number_table.ts";
 
 /** A named group of actors and groups. Actors join the group of the actor that starts them. */
 export class ActorGroup {
@@ -14,10 +15,9 @@ export class ActorGroup {
   readonly name: string;
   /** The group it belongs to; the root group of a server has none. */
   readonly parent: ActorGroup | undefined;
-  /** The living actors of this group, without those below. */
-  readonly actors: Set<Actor> = new Set<Actor>();
   /** The groups directly below. */
   readonly groups: Set<ActorGroup> = new Set<ActorGroup>();
+  readonly #actors = new NumberTable<Actor>();
 
   /** Makes an empty group below its parent. */
   constructor(serial: number, name: string, parent?: ActorGroup) {
@@ -25,6 +25,11 @@ export class ActorGroup {
     this.name = name;
     this.parent = parent;
     parent?.groups.add(this);
+  }
+
+  /** The living actors of this group, without those below, in the order they started. */
+  get actors(): Actor[] {
+    return this.#actors.values();
   }
 
   /** The living actors of this group and of all groups below it. */
@@ -35,13 +40,13 @@ export class ActorGroup {
 
   /** Adds an actor. A group that was empty, and so was removed from its parent, is added again. */
   add(actor: Actor): void {
-    this.actors.add(actor);
+    if (!this.#actors.get(actor.serial)) this.#actors.add(actor.serial, actor);
     if (this.parent) this.parent.#addGroup(this);
   }
 
   /** Removes an actor that ended. A group that becomes empty is removed from its parent. */
   remove(actor: Actor): void {
-    this.actors.delete(actor);
+    this.#actors.delete(actor.serial);
     this.#leaveWhenEmpty();
   }
 
@@ -52,7 +57,7 @@ export class ActorGroup {
   }
 
   #leaveWhenEmpty(): void {
-    if (this.parent && this.actors.size === 0 && this.groups.size === 0) {
+    if (this.parent && this.#actors.size === 0 && this.groups.size === 0) {
       this.parent.groups.delete(this);
       this.parent.#leaveWhenEmpty();
     }
@@ -111,7 +116,7 @@ export function describeGroup(group: ActorGroup): GroupInfo {
   return {
     serial: group.serial,
     name: pathOf(group),
-    actors: [...group.actors].map(describeActor),
+    actors: group.actors.map(describeActor),
     groups: [...group.groups].map(describeGroup),
   };
 }

@@ -27,11 +27,11 @@ Deno.test("actors started by an actor join its group", async () => {
   const { group } = leader;
   assert.equal(group.name, "crew");
   assert.equal(group.parent, system.root);
-  assert.deepEqual([...group.actors], [leader, system.find("member")]);
+  assert.deepEqual(group.actors, [leader, system.find("member")]);
   assert.deepEqual([...system.root.groups], [group]);
-  assert.deepEqual([...system.root.actors], []);
+  assert.deepEqual(system.root.actors, []);
   for (const actor of group.actors) actor.exit();
-  await Promise.all([...group.actors].map(({ ended }) => ended));
+  await Promise.all(group.actors.map(({ ended }) => ended));
   assert.equal(system.root.groups.size, 0);
 });
 
