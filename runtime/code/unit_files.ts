@@ -11,6 +11,7 @@ import { stripVTControlCharacters } from "node:util";
 import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describeThrown, explainParts } from "../error_report.ts";
+import { EnsembleError } from "../errors.ts";
 import {
   type Mappings,
   ModuleError,
@@ -109,6 +110,24 @@ export class UnitFiles {
       // The directory was removed.
       await Deno.mkdir(this.#directory, { recursive: true, mode: 0o700 });
       await Deno.writeTextFile(path, text, { mode: 0o600 });
+    }
+  }
+
+  /**
+   * Checks that so many bytes can be written, by writing them.
+   *
+   * @throws {EnsembleError} if they cannot.
+   */
+  async requireRoom(bytes: number): Promise<void> {
+    const path = join(this.#directory, `room-${crypto.randomUUID()}`);
+    try {
+      await this.#writeFile(path, "\0".repeat(bytes));
+    } catch (error) {
+      throw new EnsembleError(`cannot write to ${this.#directory}: ${(error as Error).message}`, {
+        cause: error,
+      });
+    } finally {
+      await Deno.remove(path).catch(() => {});
     }
   }
 

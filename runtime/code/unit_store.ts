@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import { DisconnectedError, ProtocolError } from "../errors.ts";
 import { LibraryTable, type ModuleNamespace, type OfferedModule } from "./library_table.ts";
 import { LoadedModules } from "./loaded_modules.ts";
+import { type LoadEvent, LoadHistory, type LoadRecord } from "./load_history.ts";
 import { ModuleError, type SourceLocation } from "./source_map.ts";
 import { type ModuleName, type Unit, verifyUnits } from "./unit.ts";
 import { UnitFiles } from "./unit_files.ts";
@@ -34,6 +35,13 @@ export interface LoadRequest {
   by: string;
   /** Whether to evaluate the entry again, with its import cycle, if it was evaluated before. */
   rerun?: boolean;
+  /** Whether modules that become current again, and have no `install`, are evaluated again. */
+  rerunRestored?: boolean;
+  /**
+   * Names the load, so that the store can go back from it: the same in all servers of a roll-out.
+   * Without one, it is the load of the program that the process was started for.
+   */
+  id?: string;
 }
 
 /** The result of a load for one module. */
@@ -48,6 +56,32 @@ export interface LoadOutcome extends ModuleName {
   rerun: boolean;
 }
 
+/**
+ * What going back did with a module:
+ *
+ * - `installed`: its earlier version is current again, and its `install` was called.
+ * - `rerun`: its earlier version is current again, and its text was run again.
+ * - `restored`: its earlier version is current again, and there was nothing to run.
+ * - `uninstalled`: it had no earlier version, and its `uninstall` was called.
+ * - `not undone`: what it did stays, since it cannot be run again or exports no `uninstall`.
+ * - `replaced`: a later load has replaced it, so it stays as it is.
+ */
+export type WayBack =
+  | "installed"
+  | "rerun"
+  | "restored"
+  | "uninstalled"
+  | "not undone"
+  | "replaced";
+
+/** The result of going back for one module. */
+export interface BackOutcome extends ModuleName {
+  /** What was done. {@linkcode ModuleName.hash} is what is current now, or was until now. */
+  way: WayBack;
+  /** Why its `install`, `uninstall` or text failed; absent if it did not. */
+  failure?: string;
+}
+
 /** A loaded module. It remains until the server ends. */
 export interface LoadedModule {
   /** The module id. */
@@ -56,18 +90,6 @@ export interface LoadedModule {
   hash: string;
   /** The length of its text and source map, in bytes. The memory that it uses is unknown. */
   bytes: number;
-}
-
-/** A load that made a unit the current one of its module id. */
-export interface LoadRecord extends ModuleName {
-  /** The time, in ms since the epoch. */
-  time: number;
-  /** The operator: `user@host`. */
-  by: string;
-  /** Whether the unit was evaluated again. */
-  rerun?: boolean;
-  /** Whether the unit is still current for its module id. */
-  current: boolean;
 }
 
 /** Options of {@linkcode UnitStore.load}. */
@@ -184,7 +206,7 @@ export class UnitStore {
   }
 
   async #load(
-    { entry, modules, libraries, by, rerun }: LoadRequest,
+    { entry, modules, libraries, by, rerun, rerunRestored, id }: LoadRequest,
   ): Promise<{ namespace: ModuleNamespace; outcomes: LoadOutcome[] }> {
     const tree = hashesBelow(entry, this.#units);
     const stranger = modules.find(({ module, hash }) =>
@@ -206,32 +228,113 @@ export class UnitStore {
     });
     if (anew.size > 0) await this.#modules.rerun(entry);
     else await this.#modules.evaluate(entry);
-    for (const name of modules) {
-      this.#history.makeCurrent(name, { by, rerun: anew.has(name.hash) });
-    }
+    const program = modules.find(({ hash }) => hash === entry) ?? this.#units.get(entry)!;
+    this.#history.record({
+      id,
+      by,
+      entry: nameOf(program),
+      modules: modules.map((name) => ({ name: nameOf(name), rerun: anew.has(name.hash) })),
+    });
+    const ran = new Set<string>();
     for (const outcome of outcomes) {
-      if (outcome.restored) outcome.installed = await this.#install(outcome);
+      if (!outcome.restored) continue;
+      const way = await this.#runAgain(outcome, { ran, rerun: rerunRestored });
+      outcome.installed = way === "installed";
+      outcome.rerun = way === "rerun";
     }
     return { namespace: this.#modules.namespace(entry)!, outcomes };
+  }
+
+  /**
+   * Goes back from a load: makes current again what it replaced, unless another load has replaced
+   * that meanwhile. A module that is current again has its `install` called; one without it runs
+   * again, in the order of the imports. A module that had no earlier version has its `uninstall`
+   * called. A failure does not stop the others.
+   *
+   * @param by the operator, for the history: `user@host`.
+   * @returns what was done with each module; undefined if there is no such load, or the store went
+   * back from it before.
+   */
+  async goBack({ id, by }: { id: string; by: string }): Promise<BackOutcome[] | undefined> {
+    const changes = this.#history.goBack(id, by);
+    if (!changes) return undefined;
+    const outcomes: BackOutcome[] = [];
+    const ran = new Set<string>();
+    for (const { name, before, isReplaced } of changes) {
+      if (isReplaced) outcomes.push({ ...name, way: "replaced" });
+      else if (before) {
+        outcomes.push(
+          await this.#attempt(before, () => this.#runAgain(before, { ran, rerun: true })),
+        );
+      }
+    }
+    // What imports others is undone before them.
+    for (const { name, before, isReplaced } of changes.toReversed()) {
+      if (isReplaced || before) continue;
+      outcomes.push(await this.#attempt(name, () => this.#uninstall(name)));
+    }
+    return outcomes;
+  }
+
+  async #restore(
+    hash: string,
+    { ran, rerun }: { ran: Set<string>; rerun: boolean },
+  ): Promise<WayBack> {
+    const namespace = this.#modules.namespace(hash);
+    if (!namespace) return "restored";
+    if (typeof namespace.install === "function") {
+      await namespace.install();
+      return "installed";
+    }
+    if (ran.has(hash)) return "rerun";
+    if (!rerun) return "restored";
+    // The text is in the executable.
+    if (this.#compiled.has(hash)) return "not undone";
+    for (const each of this.#together(hash)) ran.add(each);
+    await this.#modules.rerun(hash);
+    return "rerun";
+  }
+
+  async #uninstall({ hash }: ModuleName): Promise<WayBack> {
+    const namespace = this.#modules.namespace(hash);
+    if (!namespace) return "restored";
+    if (typeof namespace.uninstall !== "function") return "not undone";
+    await namespace.uninstall();
+    return "uninstalled";
+  }
+
+  async #attempt(name: ModuleName, work: () => Promise<WayBack>): Promise<BackOutcome> {
+    try {
+      return { ...name, way: await work() };
+    } catch (error) {
+      const { message } = error instanceof ModuleError
+        ? error
+        : this.#files.explainFailure(error, name.path);
+      return { ...name, way: "not undone", failure: message };
+    }
   }
 
   #together(entry: string): string[] {
     return evaluatedTogether(entry, this.#units).map(({ hash }) => hash);
   }
 
-  /** Calls the `install` of a module that is current again. Returns whether it has one. */
-  async #install({ hash, path }: ModuleName): Promise<boolean> {
-    const { install } = this.#modules.namespace(hash) ?? {};
-    if (typeof install !== "function") return false;
+  /**
+   * Calls the `install` of a module that is current again. One without it is evaluated again, if
+   * that is wanted.
+   */
+  async #runAgain(
+    { hash, path }: ModuleName,
+    { ran, rerun = false }: { ran: Set<string>; rerun?: boolean | undefined },
+  ): Promise<WayBack> {
     try {
-      await install();
+      return await this.#restore(hash, { ran, rerun });
     } catch (error) {
+      if (error instanceof ModuleError) throw error;
       const { reason, location } = this.#files.explainFailure(error, path);
       throw new ModuleError(`it is current again, but its install() failed: ${reason}`, location, {
         cause: error,
       });
     }
-    return true;
   }
 
   /** The current hashes of module ids; ids without one are left out. */
@@ -247,6 +350,23 @@ export class UnitStore {
   /** Every load that changed what is current; see {@linkcode LoadHistory.list}. */
   history(): LoadRecord[] {
     return this.#history.list();
+  }
+
+  /** The loads that changed what is current, oldest first. */
+  loads(): LoadEvent[] {
+    return this.#history.loads();
+  }
+
+  /**
+   * The units of a tree, with their texts.
+   *
+   * @throws {ProtocolError} if one is missing, or is compiled into the program.
+   */
+  tree(entry: string): Unit[] {
+    return [...hashesBelow(entry, this.#units)].map((hash) => {
+      if (!this.#compiled.has(hash)) return this.#units.get(hash)!;
+      throw new ProtocolError(`unit ${hash} is compiled into the program, which has no text of it`);
+    });
   }
 
   /**
@@ -272,6 +392,15 @@ export class UnitStore {
    */
   registerLibrary(specifier: string, module: OfferedModule): void {
     this.#libraries.register(specifier, module);
+  }
+
+  /**
+   * Checks that units of a length in bytes can be written to the store's directory.
+   *
+   * @throws {EnsembleError} if they cannot, such as on a full disk.
+   */
+  requireRoom(bytes: number): Promise<void> {
+    return this.#files.requireRoom(bytes);
   }
 
   /** The specifiers of the modules registered with `registerLibrary`, sorted. */
@@ -326,52 +455,7 @@ export class UnitStore {
   }
 }
 
-/** The history of one server. Every record is kept, since the code is kept, too. */
-class LoadHistory {
-  readonly #records = new Map<string, LoadRecord[]>();
-  readonly #hashes = new Set<string>();
-
-  /** The current record of a module id. */
-  current(module: string): LoadRecord | undefined {
-    return this.#records.get(module)?.at(-1);
-  }
-
-  /** Whether a unit was current for its module id, and another is now. */
-  isSuperseded({ module, hash }: ModuleName): boolean {
-    const records = this.#records.get(module) ?? [];
-    return records.at(-1)?.hash !== hash && records.some((record) => record.hash === hash);
-  }
-
-  /** Whether a unit is, or was, current for any module id. */
-  has(hash: string): boolean {
-    return this.#hashes.has(hash);
-  }
-
-  /** Makes a unit current, and records it in the history unless nothing changed. */
-  makeCurrent(
-    { module, path, hash }: ModuleName,
-    { by, rerun }: Pick<LoadRecord, "by" | "rerun">,
-  ): void {
-    const before = this.current(module);
-    if (!rerun && before?.hash === hash) return;
-    if (before) before.current = false;
-    const record = {
-      module,
-      path,
-      hash,
-      time: Date.now(),
-      by,
-      ...rerun && { rerun },
-      current: true,
-    };
-    this.#records.set(module, [...this.#records.get(module) ?? [], record]);
-    this.#hashes.add(hash);
-  }
-
-  /** The whole history, by module id, each with the newest last. */
-  list(): LoadRecord[] {
-    return [...this.#records.entries()]
-      .sort(([a], [b]) => a < b ? -1 : 1)
-      .flatMap(([, records]) => records.map((record) => ({ ...record })));
-  }
+/** The name of a unit alone, without its text. */
+function nameOf({ module, path, hash }: ModuleName): ModuleName {
+  return { module, path, hash };
 }

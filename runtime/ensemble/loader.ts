@@ -15,8 +15,9 @@ import type { UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
 import { startReplSession } from "../repl/repl_session.ts";
 import type { ActorServer } from "../server/actor_server.ts";
-import { asError } from "../error_report.ts";
-import { LOADER_ACTOR, loaderChecks, type LoaderHandlers } from "./loader_protocol.ts";
+import { asError, describeThrown } from "../error_report.ts";
+import { shorten } from "../safe_text.ts";
+import { type Health, LOADER_ACTOR, loaderChecks, type LoaderHandlers } from "./loader_protocol.ts";
 
 const logger = getLogger(["gxensemble", "loader"]);
 
@@ -62,7 +63,8 @@ export function loaderHandlers(
 
     async load(request, context) {
       try {
-        const { outcomes } = await store.load(request);
+        const { id = crypto.randomUUID(), ...rest } = request;
+        const { outcomes } = await store.load({ ...rest, id });
         for (const { module, hash, loaded, restored, rerun } of outcomes) {
           if (loaded) logger.info("loaded {module} {hash}", { module, hash });
           if (restored) logger.info("made current again {module} {hash}", { module, hash });
@@ -78,6 +80,44 @@ export function loaderHandlers(
         throw error;
       }
     },
+
+    async prepare({ modules, libraries, hashes, bytes }) {
+      const missing = store.missing(hashes);
+      if (missing.length > 0) await store.requireRoom(bytes);
+      for (const { specifier, attributes } of libraries) {
+        await store.importLibrary(specifier, attributes);
+      }
+      const running = store.running(modules.map(({ module }) => module));
+      const isCurrent = modules.every(({ module, hash }) => running.get(module) === hash);
+      return { missing, isCurrent };
+    },
+
+    async goBack({ id, by }) {
+      const outcomes = await store.goBack({ id, by });
+      for (const { module, hash, way, failure } of outcomes ?? []) {
+        if (failure !== undefined) {
+          logger.warn("went back, but {module} failed: {reason}", { module, reason: failure });
+        } else logger.info("went back: {module} {hash} {way}", { module, hash, way });
+      }
+      return outcomes;
+    },
+
+    async health({ module, expression }) {
+      try {
+        if (expression !== undefined) {
+          const value = await evaluate(expression, ensemble);
+          return value ? { health: "well" } : ill(`the health check gave ${renderValue(value)}`);
+        }
+        const { healthy } = store.namespace(module) ?? {};
+        if (typeof healthy !== "function") return { health: "unchecked" };
+        const value = await healthy();
+        return value ? { health: "well" } : ill(`its healthy() gave ${renderValue(value)}`);
+      } catch (error) {
+        return ill(store.restoreSources(describeThrown(error)));
+      }
+    },
+
+    loads: () => store.loads(),
 
     history: () => store.history(),
 
@@ -104,12 +144,19 @@ export function loaderHandlers(
   };
 }
 
+function ill(reason: string): Health {
+  return { health: "ill", reason: shorten(reason, MAX_ILL) };
+}
+
+/** The longest reason of an ill server, in UTF-16 code units. */
+const MAX_ILL = 1_000;
+
 /** The capability to load and evaluate code. */
 const LOADER = "loader";
 
 /** Requests that run nothing: if allowed, they are not written to the audit log. */
 const INERT: ReadonlySet<string> = new Set(
-  "missing running libraries ship history loaded interrupt isDefined complete describe".split(
+  "missing running libraries ship loads history loaded interrupt isDefined complete describe".split(
     " ",
   ),
 );

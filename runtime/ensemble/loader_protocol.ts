@@ -5,8 +5,15 @@
  */
 import type { HandlerContext } from "../actor/handler_context.ts";
 import type { RequestChecks } from "../actor/service.ts";
-import type { LoadedModule, LoadOutcome, LoadRecord, LoadRequest } from "../code/unit_store.ts";
-import type { Unit } from "../code/unit.ts";
+import type { LoadEvent, LoadRecord } from "../code/load_history.ts";
+import type {
+  BackOutcome,
+  LibraryImport,
+  LoadedModule,
+  LoadOutcome,
+  LoadRequest,
+} from "../code/unit_store.ts";
+import type { ModuleName, Unit } from "../code/unit.ts";
 import {
   code,
   MAX_ATTRIBUTES,
@@ -22,6 +29,7 @@ import {
   matching,
   MAX_PATH,
   nothing,
+  oneOf,
   optional,
   pairOf,
   parts,
@@ -36,6 +44,36 @@ import { MAX_FRAME } from "../wire/limits.ts";
 /** The name of the loader among a server's actors. */
 export const LOADER_ACTOR = "loader";
 
+/** What a load will need of a server. */
+export interface PrepareRequest {
+  /** The hash of the module to load. */
+  readonly entry: string;
+  /** The modules that would become current. */
+  readonly modules: ModuleName[];
+  /** The library modules of the program. */
+  readonly libraries: LibraryImport[];
+  /** The hashes of the units of the program. */
+  readonly hashes: string[];
+  /** The length of their texts and source maps, in bytes. */
+  readonly bytes: number;
+}
+
+/** What a server says before a load. */
+export interface Preparation {
+  /** The units that it lacks, by their hashes. */
+  readonly missing: string[];
+  /** Whether all modules of the program are current already. */
+  readonly isCurrent: boolean;
+}
+
+/** The result of a health check. */
+export interface Health {
+  /** Whether the server is well; `unchecked` if there was nothing to check. */
+  readonly health: "well" | "ill" | "unchecked";
+  /** Why it is ill. */
+  readonly reason?: string | undefined;
+}
+
 /** The handlers of the actor `loader`, for `client`. */
 export type LoaderHandlers = {
   /** Returns the units that the store lacks. */
@@ -48,6 +86,20 @@ export type LoaderHandlers = {
   ship(request: { units: Unit[] }): Promise<void>;
   /** Loads shipped units. Returns the result for each module of the request. */
   load(request: LoadRequest): Promise<LoadOutcome[]>;
+  /**
+   * Says what a load of a program lacks, and throws if the load would fail: the server takes no
+   * code, lacks a library, or has no room for the texts.
+   */
+  prepare(request: PrepareRequest): Promise<Preparation>;
+  /** Goes back from a load. Undefined if the server has no such load, or went back before. */
+  goBack(request: { id: string; by: string }): Promise<BackOutcome[] | undefined>;
+  /**
+   * Checks the server after a load: that an expression is truthy, or without one, what the exported
+   * `healthy()` of a module returns.
+   */
+  health(request: { module: string; expression?: string | undefined }): Promise<Health>;
+  /** The loads that changed what is current, oldest first. */
+  loads(): LoadEvent[];
   /** The history of all loads that changed what is current: by module id, newest last. */
   history(): LoadRecord[];
   /** The loaded modules. */
@@ -67,6 +119,24 @@ const MAX_OPERATOR = 512;
 
 const hash = matching(/^[0-9a-f]{64}$/, "the hash of a module");
 const moduleName = { module: path, path, hash };
+const operator = text(MAX_OPERATOR);
+
+/** The longest id of a load, in UTF-16 code units. */
+const MAX_LOAD_ID = 64;
+
+const loadId = text(MAX_LOAD_ID);
+
+/** The longest reason or failure, in UTF-16 code units. */
+const MAX_REASON = 1024 * 1024;
+
+const libraries = listOf(
+  parts({
+    specifier,
+    importer: parts({ path, line: optional(wholeNumber), column: optional(wholeNumber) }),
+    attributes: optional(textByText(MAX_NAME, MAX_ATTRIBUTES)),
+  }),
+  MAX_MODULES,
+);
 
 /** The checks of requests to the actor `loader`. */
 export const loaderChecks: RequestChecks = requestChecks<LoaderHandlers>({
@@ -107,17 +177,22 @@ export const loaderChecks: RequestChecks = requestChecks<LoaderHandlers>({
   load: parts({
     entry: hash,
     modules: listOf(parts(moduleName), MAX_MODULES),
-    libraries: listOf(
-      parts({
-        specifier,
-        importer: parts({ path, line: optional(wholeNumber), column: optional(wholeNumber) }),
-        attributes: optional(textByText(MAX_NAME, MAX_ATTRIBUTES)),
-      }),
-      MAX_MODULES,
-    ),
-    by: text(MAX_OPERATOR),
+    libraries,
+    by: operator,
     rerun: optional(flag),
+    rerunRestored: optional(flag),
+    id: optional(loadId),
   }),
+  prepare: parts({
+    entry: hash,
+    modules: listOf(parts(moduleName), MAX_MODULES),
+    libraries,
+    hashes: listOf(hash, MAX_MODULES),
+    bytes: wholeNumber,
+  }),
+  goBack: parts({ id: loadId, by: operator }),
+  health: parts({ module: path, expression: optional(code) }),
+  loads: nothing,
   history: nothing,
   loaded: nothing,
   library: parts({ specifier }),
@@ -134,11 +209,37 @@ export const loaderAnswers = answerChecks<LoaderHandlers>({
     parts({ ...moduleName, loaded: flag, restored: flag, installed: flag, rerun: flag }),
     MAX_MODULES,
   ),
+  prepare: parts({ missing: listOf(hash, MAX_MODULES), isCurrent: flag }),
+  goBack: optional(
+    listOf(
+      parts({
+        ...moduleName,
+        way: oneOf("installed", "rerun", "restored", "uninstalled", "not undone", "replaced"),
+        failure: optional(text(MAX_REASON)),
+      }),
+      MAX_MODULES,
+    ),
+  ),
+  health: parts({
+    health: oneOf("well", "ill", "unchecked"),
+    reason: optional(text(MAX_REASON)),
+  }),
+  loads: listOf(
+    parts({
+      ...moduleName,
+      id: optional(loadId),
+      time: timestamp,
+      by: operator,
+      undone: flag,
+      current: flag,
+    }),
+    MAX_MODULES,
+  ),
   history: listOf(
     parts({
       ...moduleName,
       time: timestamp,
-      by: text(MAX_OPERATOR),
+      by: operator,
       rerun: optional(flag),
       current: flag,
     }),
