@@ -6,6 +6,7 @@
  * | `servers/<id>` | the entry of a server, as JSON |
  * | `alive/<id>` | empty; there while the server is reachable, under the etcd lease of the registry that hears it |
  * | `registries/<key>` | the entry of a registry, as JSON, under its etcd lease; written at each beat |
+ * | `locks/<name>` | who holds a lock, as JSON, under an etcd lease of its own |
  * | `removed` | which entry is removed in the same transaction, and how |
  *
  * @module
@@ -102,6 +103,11 @@ export class EtcdKeys {
   /** The key of a registry. */
   registry(name: string): string {
     return encodeText(`${this.#prefix}/registries/${name}`);
+  }
+
+  /** The key of a lock. */
+  lock(name: string): string {
+    return encodeText(`${this.#prefix}/locks/${name}`);
   }
 
   /** The key that says how an entry is removed. */
@@ -207,7 +213,7 @@ export class EtcdRecords {
       const entry = isThere ? this.#read(kv, readRegistry) : undefined;
       if (entry) this.#registries.set(name, entry);
       else this.#registries.delete(name);
-    } else if (kind !== "removed") {
+    } else if (kind !== "removed" && kind !== "locks") {
       this.#warn(kv.key, "it is not a key of this program");
     }
   }
@@ -275,10 +281,12 @@ function entryOf({ own, alive }: EtcdRecord, revision: number): RegistryEntry | 
   return own && { ...own, state: alive ? own.state : "unreachable", revision };
 }
 
-function encodeText(text: string): string {
+/** Encodes a text as the JSON gateway takes it. */
+export function encodeText(text: string): string {
   return new TextEncoder().encode(text).toBase64();
 }
 
-function decodeText(base64: string): string {
+/** Decodes what {@linkcode encodeText} made. */
+export function decodeText(base64: string): string {
   return new TextDecoder().decode(Uint8Array.fromBase64(base64));
 }

@@ -6,10 +6,17 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { EnsembleError } from "../runtime/errors.ts";
 import { sameInstance } from "../runtime/server/credentials.ts";
-import type { OwnEntry, RegistryEntry } from "../runtime/server/registry_protocol.ts";
+import type {
+  LockAnswer,
+  LockClaim,
+  LockHolder,
+  OwnEntry,
+  RegistryEntry,
+} from "../runtime/server/registry_protocol.ts";
 import type { InternetAddress } from "../runtime/wire/address.ts";
 import { type EtcdAccess, EtcdGateway } from "./etcd_gateway.ts";
 import { EtcdLease } from "./etcd_lease.ts";
+import { EtcdLocks } from "./etcd_locks.ts";
 import {
   encodeEntry,
   encodeRegistry,
@@ -94,6 +101,7 @@ export class EtcdStore implements RegistryStore {
   readonly #records: EtcdRecords;
   readonly #watch: EtcdWatch;
   readonly #etcdLease: EtcdLease;
+  readonly #locks: EtcdLocks;
   /** Those of the servers that this registry is in charge of, and of all that are unreachable. */
   readonly #leases: Leases;
   /** The name of this registry's key, other than the one of its predecessor. */
@@ -120,6 +128,7 @@ export class EtcdStore implements RegistryStore {
     this.#keys = new EtcdKeys(prefix);
     this.#records = new EtcdRecords(this.#keys);
     this.#etcdLease = new EtcdLease(this.#gateway, lease);
+    this.#locks = new EtcdLocks(this.#gateway, this.#keys, lease);
     this.#leases = new Leases(lease, PROCESS_CLOCK);
     this.#watch = new EtcdWatch(this.#gateway, this.#keys.all, {
       loaded: (pairs, revision) => this.#load(pairs, revision),
@@ -244,6 +253,21 @@ export class EtcdStore implements RegistryStore {
   /** See {@linkcode RegistryStore.registries}. */
   registries(): Promise<RegistryEntry[]> {
     return Promise.resolve(this.#records.registries());
+  }
+
+  /** See {@linkcode RegistryStore.lock}. */
+  lock(claim: LockClaim): Promise<LockAnswer> {
+    return this.#locks.lock(claim);
+  }
+
+  /** See {@linkcode RegistryStore.unlock}. */
+  unlock(claim: Pick<LockClaim, "name" | "key">): Promise<boolean> {
+    return this.#locks.unlock(claim);
+  }
+
+  /** See {@linkcode RegistryStore.lockHolder}. */
+  lockHolder(name: string): Promise<LockHolder | undefined> {
+    return this.#locks.holder(name);
   }
 
   /**

@@ -5,8 +5,15 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { sameInstance } from "../runtime/server/credentials.ts";
-import type { OwnEntry, RegistryEntry } from "../runtime/server/registry_protocol.ts";
+import type {
+  LockAnswer,
+  LockClaim,
+  LockHolder,
+  OwnEntry,
+  RegistryEntry,
+} from "../runtime/server/registry_protocol.ts";
 import { type Clock, type Expired, Leases, PROCESS_CLOCK } from "./leases.ts";
+import { Locks } from "./locks.ts";
 import {
   DEFAULT_LEASE,
   type RegistryStore,
@@ -59,6 +66,7 @@ export class LocalStore implements RegistryStore {
   readonly epoch: string;
   readonly #journal: Journal | undefined;
   readonly #leases: Leases;
+  readonly #locks: Locks;
   /** The entries, with the changes that are not written yet. */
   readonly #entries = new Map<string, RegistryEntry>();
   #revision = 0;
@@ -76,6 +84,7 @@ export class LocalStore implements RegistryStore {
     this.epoch = journal?.epoch ?? crypto.randomUUID();
     this.#journal = journal;
     this.#leases = new Leases(lease, clock);
+    this.#locks = new Locks(lease, clock);
   }
 
   /** See {@linkcode RegistryStore.start}. */
@@ -85,6 +94,8 @@ export class LocalStore implements RegistryStore {
       { entries: [...this.#entries.values()], revision: this.#revision };
     this.#revision = snapshot.revision;
     for (const entry of snapshot.entries) this.#set(entry.id, entry);
+    // A registry before this one may have given locks, of which a journal has nothing.
+    if (!this.#journal || this.#entries.size > 0) this.#locks.recover();
     this.#feed = feed;
     feed.snapshot(snapshot);
     this.#leases.start((expired) => this.#expire(expired));
@@ -144,6 +155,21 @@ export class LocalStore implements RegistryStore {
   /** See {@linkcode RegistryStore.registries}. */
   registries(): Promise<RegistryEntry[]> {
     return Promise.resolve(this.#own ? [{ ...this.#own, revision: 0 }] : []);
+  }
+
+  /** See {@linkcode RegistryStore.lock}. */
+  lock(claim: LockClaim): Promise<LockAnswer> {
+    return Promise.resolve(this.#locks.lock(claim));
+  }
+
+  /** See {@linkcode RegistryStore.unlock}. */
+  unlock(claim: Pick<LockClaim, "name" | "key">): Promise<boolean> {
+    return Promise.resolve(this.#locks.unlock(claim));
+  }
+
+  /** See {@linkcode RegistryStore.lockHolder}. */
+  lockHolder(name: string): Promise<LockHolder | undefined> {
+    return Promise.resolve(this.#locks.holder(name));
   }
 
   /** See {@linkcode RegistryStore.close}. */

@@ -11,7 +11,7 @@ import { REGISTRY_ID } from "../runtime/actor/references.ts";
 import type { HandlersOf } from "../runtime/actor/service.ts";
 import { InvalidInputError } from "../runtime/errors.ts";
 import type { ActorServer } from "../runtime/server/actor_server.ts";
-import { ADMIN, type Session, sessionOf } from "../runtime/server/capabilities.ts";
+import { ADMIN, LOADER, type Session, sessionOf } from "../runtime/server/capabilities.ts";
 import { sameInstance, shortInstance } from "../runtime/server/credentials.ts";
 import {
   describePlace,
@@ -206,6 +206,21 @@ function registryHandlers(
     changes: (query, { sender }) => queries.ask(sender, query),
 
     registries: () => store.registries(),
+
+    async lock(claim, { envelope, sender }) {
+      // Renewals are not in the audit log.
+      if (!claim.renews || !capabilities.allows(envelope, LOADER)) {
+        const action = { capability: LOADER, what: "lock", details: { lock: claim.name } };
+        capabilities.require(envelope, action);
+      }
+      const answer = await store.lock({ ...claim, console: sender.server });
+      return { ...answer, lease: store.lease };
+    },
+
+    // It takes the key of the holder.
+    unlock: (claim) => store.unlock(claim),
+
+    lockHolder: ({ name }) => store.lockHolder(name),
 
     async presence({ id, instance }, context) {
       // It connects to addresses that a member announced, and its answer shows what is there.

@@ -6,7 +6,14 @@
 import { InvalidInputError } from "../runtime/errors.ts";
 import { type InternetAddress, parseAddresses } from "../runtime/wire/address.ts";
 import type { EtcdAccessFiles } from "./etcd_access.ts";
-import type { EntryChange, OwnEntry, RegistryEntry } from "../runtime/server/registry_protocol.ts";
+import type {
+  EntryChange,
+  LockAnswer,
+  LockClaim,
+  LockHolder,
+  OwnEntry,
+  RegistryEntry,
+} from "../runtime/server/registry_protocol.ts";
 
 /** The default time that a lease runs after each renewal, in ms. */
 export const DEFAULT_LEASE = 15_000;
@@ -128,6 +135,18 @@ export interface RegistryStore extends AsyncDisposable {
 
   /** The registries over this store, the announced one included. */
   registries(): Promise<RegistryEntry[]>;
+
+  /**
+   * Takes a lock, or renews it for the full lease if the key is that of its holder. All registries
+   * over the store see the same locks. A lock survives a restart of a registry.
+   */
+  lock(claim: LockClaim): Promise<LockAnswer>;
+
+  /** Frees a lock. Returns false if the key is not that of its holder. */
+  unlock(claim: Pick<LockClaim, "name" | "key">): Promise<boolean>;
+
+  /** Who holds a lock; undefined if it is free. */
+  lockHolder(name: string): Promise<LockHolder | undefined>;
 
   /** Closes the store, which then reports nothing more. The same as disposing of it. */
   close(): Promise<void>;

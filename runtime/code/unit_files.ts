@@ -34,6 +34,9 @@ interface Authored {
  */
 const usedUrls = new Set<string>();
 
+/** The maximum number of bytes that are written to see whether there is room. */
+const MOST_TRIED = 64 * 1024 * 1024;
+
 /** A position in a stack trace or message. */
 const PLACE = /(file:\/\/[^\n]+?):(\d+):(\d+)/g;
 
@@ -114,14 +117,14 @@ export class UnitFiles {
   }
 
   /**
-   * Checks that so many bytes can be written, by writing them.
+   * Checks that so many bytes can be written, up to 64 MiB, by writing them.
    *
    * @throws {EnsembleError} if they cannot.
    */
   async requireRoom(bytes: number): Promise<void> {
     const path = join(this.#directory, `room-${crypto.randomUUID()}`);
     try {
-      await this.#writeFile(path, "\0".repeat(bytes));
+      await this.#writeFile(path, "\0".repeat(Math.min(bytes, MOST_TRIED)));
     } catch (error) {
       throw new EnsembleError(`cannot write to ${this.#directory}: ${(error as Error).message}`, {
         cause: error,

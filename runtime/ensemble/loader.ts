@@ -15,6 +15,7 @@ import type { UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
 import { startReplSession } from "../repl/repl_session.ts";
 import type { ActorServer } from "../server/actor_server.ts";
+import { LOADER } from "../server/capabilities.ts";
 import { asError, describeThrown } from "../error_report.ts";
 import { shorten } from "../safe_text.ts";
 import { type Health, LOADER_ACTOR, loaderChecks, type LoaderHandlers } from "./loader_protocol.ts";
@@ -150,9 +151,6 @@ function ill(reason: string): Health {
 
 /** The longest reason of an ill server, in UTF-16 code units. */
 const MAX_ILL = 1_000;
-
-/** The capability to load and evaluate code. */
-const LOADER = "loader";
 
 /** Requests that run nothing: if allowed, they are not written to the audit log. */
 const INERT: ReadonlySet<string> = new Set(

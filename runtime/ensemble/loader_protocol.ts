@@ -39,6 +39,7 @@ import {
   timestamp,
   wholeNumber,
 } from "../server/request_checks.ts";
+import { MAX_OPERATOR } from "../server/registry_protocol.ts";
 import { MAX_FRAME } from "../wire/limits.ts";
 
 /** The name of the loader among a server's actors. */
@@ -113,9 +114,6 @@ export type LoaderHandlers = {
    */
   openSession(request: Record<never, never>, context: HandlerContext): number;
 };
-
-/** The longest `user@host`, in UTF-16 code units. */
-const MAX_OPERATOR = 512;
 
 const hash = matching(/^[0-9a-f]{64}$/, "the hash of a module");
 const moduleName = { module: path, path, hash };

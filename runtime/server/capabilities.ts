@@ -22,6 +22,9 @@ const logger = getLogger(["gxensemble", "audit"]);
 /** The capability that implies all others. */
 export const ADMIN = "admin";
 
+/** The capability to load and evaluate code. */
+export const LOADER = "loader";
+
 /** The authenticated peer of a connection, and its capabilities. */
 export class Session {
   /** The peer's id. */

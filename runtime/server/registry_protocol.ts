@@ -72,6 +72,15 @@ export const MAX_ROLE = 64;
 /** The maximum number of registries over one store. */
 export const MAX_REGISTRIES = 64;
 
+/** The longest name of a lock, in bytes of UTF-8. */
+export const MAX_LOCK = 128;
+
+/** The longest key of a lock, in UTF-16 code units. */
+const MAX_LOCK_KEY = 64;
+
+/** The longest `user@host`, in UTF-16 code units. */
+export const MAX_OPERATOR = 512;
+
 /** The states that a server has by its own account. */
 export const OWN_STATES = ["starting", "up", "draining"] as const;
 
@@ -237,6 +246,36 @@ export interface Lease {
   readonly lease: number;
 }
 
+/** Who holds a lock. */
+export interface LockHolder {
+  /** The id of the server that asked for it. */
+  readonly console: string;
+  /** The operator, by the server's account: `user@host`. */
+  readonly by: string;
+  /** Since when, in ms since 1970. */
+  readonly since: number;
+}
+
+/** A request for a lock. */
+export interface LockClaim extends Omit<LockHolder, "since"> {
+  /** The name of the lock. */
+  readonly name: string;
+  /** A secret of the holder, who renews and frees the lock with it. */
+  readonly key: string;
+  /** Whether the holder has the lock, as far as it knows. */
+  readonly renews?: boolean | undefined;
+}
+
+/** The answer to a request for a lock. */
+export interface LockAnswer {
+  /** Whether the server that asked holds it now, for one lease. */
+  readonly taken: boolean;
+  /** Who else holds it; absent if a holder may be known only later. */
+  readonly holder?: LockHolder | undefined;
+  /** How long it takes at most until the lock is free, if it is not renewed, in ms. */
+  readonly wait?: number | undefined;
+}
+
 /** The handlers of the registry's actor, for `client`. */
 export type RegistryHandlers = {
   /**
@@ -267,6 +306,15 @@ export type RegistryHandlers = {
   changes(request: ChangesQuery): Promise<RegistryChanges>;
   /** The entries of all registries over the same store, this one included. */
   registries(): Promise<RegistryEntry[]>;
+  /**
+   * Takes a lock for one lease, or renews it. Where capabilities are enforced, it takes the
+   * capability `loader`.
+   */
+  lock(request: Omit<LockClaim, "console">): Promise<LockAnswer & { readonly lease: number }>;
+  /** Frees a lock. Returns whether it was held with this key. */
+  unlock(request: Pick<LockClaim, "name" | "key">): Promise<boolean>;
+  /** Who holds a lock. */
+  lockHolder(request: { name: string }): Promise<LockHolder | undefined>;
   /**
    * Whether a registered instance is running, as far as the registry can tell; "gone" if it is not
    * registered.
@@ -364,6 +412,15 @@ const described = {
 /** What a server says of itself. */
 export const ownEntry: Check<OwnEntry> = parts({ ...described, state: oneOf(...OWN_STATES) });
 
+/** Who holds a lock. */
+export const lockHolder: Check<LockHolder> = parts({
+  console: serverId,
+  by: text(MAX_OPERATOR),
+  since: timestamp,
+});
+
+const lockKey = { name: utf8(MAX_LOCK), key: text(MAX_LOCK_KEY) };
+
 /** A complete entry. */
 export const registryEntry: Check<RegistryEntry> = parts({
   ...described,
@@ -398,6 +455,9 @@ export const registryChecks: RequestChecks = requestChecks<RegistryHandlers>({
     wait: wholeNumber,
   }),
   registries: parts({}),
+  lock: parts({ ...lockKey, by: text(MAX_OPERATOR), renews: optional(flag) }),
+  unlock: parts(lockKey),
+  lockHolder: parts({ name: lockKey.name }),
   presence: parts(oneInstance),
 });
 
@@ -430,6 +490,14 @@ const answers = answerChecks<RegistryHandlers>({
     ...staleness,
   }),
   registries: listOf(registryEntry, MAX_REGISTRIES),
+  lock: parts({
+    taken: flag,
+    holder: optional(lockHolder),
+    wait: optional(wholeNumber),
+    lease: wholeNumber,
+  }),
+  unlock: flag,
+  lockHolder: optional(lockHolder),
   presence: oneOf("running", "gone", "unknown"),
 });
 

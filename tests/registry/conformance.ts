@@ -314,4 +314,61 @@ export function testConformance(kind: StoreKind): void {
     await second.until(() => second.get("a") === undefined);
     assert.deepEqual(second.told, ["gone a"]);
   }, { lease: kind.lease });
+
+  /** A request for a lock. */
+  const claim = (key: string, renews = false) => ({
+    name: "roll-out:web",
+    key,
+    console: `console-${key}`,
+    by: `${key}@host`,
+    renews,
+  });
+  /** Takes a lock as soon as it is free. A registry that has just started gives none. */
+  const takeSoon = async (store: RegistryStore, key: string) => {
+    while (!(await store.lock(claim(key))).taken) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+
+  test("a lock has one holder, who renews it and frees it", async ({ store }) => {
+    assert.deepEqual(await store.lock(claim("a", true)), { taken: true });
+    const since = (await store.lockHolder("roll-out:web"))!.since;
+    const refused = await store.lock(claim("b"));
+    assert.equal(refused.taken, false);
+    assert.deepEqual(refused.holder, { console: "console-a", by: "a@host", since });
+    assert.ok(refused.wait! > 0 && refused.wait! <= store.lease);
+    assert.deepEqual(await store.lock(claim("a", true)), { taken: true });
+    assert.equal((await store.lockHolder("roll-out:web"))!.since, since);
+    assert.equal(await store.unlock(claim("b")), false);
+    assert.equal(await store.unlock(claim("a")), true);
+    assert.equal(await store.unlock(claim("a")), false);
+    assert.equal(await store.lockHolder("roll-out:web"), undefined);
+    assert.deepEqual(await store.lock(claim("b", true)), { taken: true });
+    assert.equal((await store.lockHolder("roll-out:web"))!.by, "b@host");
+  });
+
+  test("locks of other names are others", async ({ store }) => {
+    await store.lock(claim("a", true));
+    const other = { ...claim("b", true), name: "roll-out:jobs/ü" };
+    assert.deepEqual(await store.lock(other), { taken: true });
+    assert.equal((await store.lockHolder("roll-out:web"))!.by, "a@host");
+  });
+
+  test("a lock that is not renewed is free after its lease", async ({ store }) => {
+    await takeSoon(store, "a");
+    await takeSoon(store, "b");
+  }, { lease: kind.lease });
+
+  testReopened("a lock is still its holder's when the store is opened again", async (open) => {
+    {
+      await using followed = await open();
+      await followed.put(ownEntry("a"));
+      await takeSoon(followed.store, "a");
+    }
+    await using followed = await open();
+    const { taken, wait } = await followed.store.lock(claim("b"));
+    assert.deepEqual([taken, wait! > 0], [false, true]);
+    assert.deepEqual(await followed.store.lock(claim("a", true)), { taken: true });
+    assert.equal((await followed.store.lockHolder("roll-out:web"))!.by, "a@host");
+  });
 }

@@ -390,3 +390,25 @@ testWith(["etcd", "openssl"], {
     }
   },
 });
+
+testWith(["etcd"], {
+  name: "etcd store: registries over one cluster share locks, which outlive the one that gave them",
+  async fn() {
+    const prefix = newPrefix();
+    const claim = (key: string) => ({ name: "n", key, console: key, by: `${key}@host` });
+    await using second = await start({ prefix });
+    {
+      await using first = await start({ prefix });
+      const both = [first.store.lock(claim("a")), second.store.lock(claim("b"))];
+      const taken = (await Promise.all(both)).map(({ taken }) => taken);
+      assert.deepEqual(taken.toSorted(), [false, true]);
+      const [winner, loser] = taken[0] ? ["a", "b"] : ["b", "a"];
+      assert.equal((await first.store.lock(claim(loser!))).holder?.by, `${winner}@host`);
+      assert.deepEqual(await first.store.lock(claim(winner!)), { taken: true });
+      assert.equal(await second.store.unlock(claim(winner!)), true);
+      assert.deepEqual(await first.store.lock(claim("c")), { taken: true });
+    }
+    assert.equal((await second.store.lock(claim("d"))).holder?.by, "c@host");
+    assert.deepEqual(await second.store.lock({ ...claim("c"), renews: true }), { taken: true });
+  },
+});

@@ -144,7 +144,7 @@ Deno.test("an entry has limits", async () => {
     }, Deno.inspect(options).slice(0, 99));
   }
   assert.deepEqual(await found(), largest);
-  assert.equal(registry.actors.find("registry")!.state, "receiving");
+  assert.equal(registry.actors.find("registry")!.activity, "receiving");
 });
 
 Deno.test("register refuses an entry with the id registry from other servers", async () => {
@@ -422,4 +422,25 @@ Deno.test("the pending changes of a server are limited", async () => {
     await new Promise((resolve) => setImmediate(resolve));
   }
   await done;
+});
+
+Deno.test("lock says who holds it, and takes the capability loader where it is enforced", async () => {
+  await using ensemble = new AdministeredEnsemble();
+  const target = await ensemble.startRegistry(new MemoryStore({ lease: 60_000 }));
+  const rogue = await ensemble.startRogue("rogue");
+  // As one who renews it: a registry that has just started gives locks to no others.
+  const claim = { name: "roll-out:web", key: "1", by: "me@here", renews: true };
+  await assert.rejects(registryClient(rogue.actors).lock(claim), {
+    name: "ActorError",
+    remoteName: "NotAuthorizedError",
+  });
+  const operator = await ensemble.start("operator");
+  await elevated(operator, target, "loader");
+  const registry = registryClient(operator.actors);
+  assert.equal((await registry.lock(claim)).taken, true);
+  const { holder, lease } = await registry.lock({ ...claim, key: "2" });
+  assert.deepEqual([holder?.console, holder?.by, lease], ["operator", "me@here", 60_000]);
+  assert.equal((await registryClient(rogue.actors).lockHolder(claim))?.by, "me@here");
+  assert.equal(await registryClient(rogue.actors).unlock({ ...claim, key: "3" }), false);
+  assert.equal(await registry.unlock(claim), true);
 });
