@@ -17,10 +17,13 @@ export interface LoadRecord extends ModuleName {
   current: boolean;
 }
 
-/** A load that changed what is current, by the name of its entry. */
+/**
+ * A load that changed what is current, by the name of its entry. Loads of the program that the
+ * process was started for are none of these.
+ */
 export interface LoadEvent extends ModuleName {
-  /** Its id; absent for the program that the process was started for. */
-  id?: string;
+  /** Its id. */
+  id: string;
   /** The time, in ms since the epoch. */
   time: number;
   /** The operator: `user@host`. */
@@ -45,7 +48,7 @@ export interface UndoneChange extends Change {
 }
 
 interface Load {
-  readonly id: string | undefined;
+  readonly id: string;
   readonly entry: ModuleName;
   readonly time: number;
   readonly by: string;
@@ -55,7 +58,7 @@ interface Load {
 
 /** What a load makes current. */
 export interface RecordedLoad {
-  /** See {@linkcode LoadEvent.id}. */
+  /** See {@linkcode LoadEvent.id}; absent for the program that the process was started for. */
   readonly id?: string | undefined;
   /** The module that was loaded. */
   readonly entry: ModuleName;
@@ -70,11 +73,18 @@ export class LoadHistory {
   readonly #records = new Map<string, LoadRecord[]>();
   readonly #hashes = new Set<string>();
   readonly #loads: Load[] = [];
+  /** The hashes of the program's own modules. */
+  readonly #program = new Map<string, string>();
 
   /** The current record of a module id. */
   current(module: string): LoadRecord | undefined {
     const last = this.#records.get(module)?.at(-1);
     return last?.current ? last : undefined;
+  }
+
+  /** The hash that the process's own program has of a module id. */
+  program(module: string): string | undefined {
+    return this.#program.get(module);
   }
 
   /** Whether a unit was current for its module id, and is not now. */
@@ -90,11 +100,14 @@ export class LoadHistory {
 
   /** Makes the modules of a load current. One that changes nothing is not recorded. */
   record({ id, entry, by, modules }: RecordedLoad): void {
+    if (id === undefined) {
+      for (const { name } of modules) this.#program.set(name.module, name.hash);
+    }
     const changes = modules.flatMap(({ name, rerun }): Change[] => {
       const before = this.current(name.module);
-      return this.makeCurrent(name, { by, rerun }) ? [{ name, before }] : [];
+      return this.#makeCurrent(name, { by, rerun }) ? [{ name, before }] : [];
     });
-    if (changes.length === 0) return;
+    if (changes.length === 0 || id === undefined) return;
     const begun = this.#open(id);
     if (begun) begun.changes.push(...changes);
     else this.#loads.push({ id, entry, time: Date.now(), by, changes, undone: false });
@@ -105,7 +118,7 @@ export class LoadHistory {
    *
    * @returns whether something changed.
    */
-  makeCurrent(
+  #makeCurrent(
     { module, path, hash }: ModuleName,
     { by, rerun }: { readonly by: string; readonly rerun?: boolean | undefined },
   ): boolean {
@@ -140,7 +153,7 @@ export class LoadHistory {
       const current = this.current(name.module);
       const isReplaced = current?.hash !== name.hash;
       if (!isReplaced) {
-        if (before) this.makeCurrent(before, { by });
+        if (before) this.#makeCurrent(before, { by });
         else current.current = false;
       }
       return { name, before, isReplaced };
@@ -158,7 +171,7 @@ export class LoadHistory {
   loads(): LoadEvent[] {
     return this.#loads.map(({ id, entry, time, by, undone }) => ({
       ...entry,
-      ...id !== undefined && { id },
+      id,
       time,
       by,
       undone,
@@ -167,9 +180,7 @@ export class LoadHistory {
   }
 
   /** The load of an id that was not undone. */
-  #open(id: string | undefined): Load | undefined {
-    return id === undefined
-      ? undefined
-      : this.#loads.findLast((load) => load.id === id && !load.undone);
+  #open(id: string): Load | undefined {
+    return this.#loads.findLast((load) => load.id === id && !load.undone);
   }
 }

@@ -121,6 +121,8 @@ export class UnitStore {
   readonly #units = new Map<string, Unit>();
   readonly #modules: LoadedModules;
   readonly #history = new LoadHistory();
+  /** The loads under way, by their ids. */
+  readonly #underWay = new Map<string, Promise<unknown>>();
   /** The hashes of units that represent compiled modules, without their texts. */
   readonly #compiled = new Set<string>();
   #closed = false;
@@ -176,7 +178,7 @@ export class UnitStore {
       this.#units.set(hash, { ...name, text: "", links: [], metaProperties: [], pauses: false });
       this.#compiled.add(hash);
       this.#modules.adopt(hash, namespace);
-      this.#history.makeCurrent(name, { by });
+      this.#history.record({ by, entry: name, modules: [{ name }] });
     }
   }
 
@@ -196,12 +198,23 @@ export class UnitStore {
   ): Promise<{ namespace: ModuleNamespace; outcomes: LoadOutcome[] }> {
     try {
       if (asMain) this.#modules.makeMain(request.entry);
-      return await this.#load(request);
+      return await this.#note(request.id, this.#load(request));
     } catch (error) {
       if (!this.#closed || asMain) throw error;
       throw new DisconnectedError("the server has stopped, and no longer loads code", {
         cause: error,
       });
+    }
+  }
+
+  /** Notes a load that is under way. */
+  async #note<Result>(id: string | undefined, loading: Promise<Result>): Promise<Result> {
+    if (id === undefined) return await loading;
+    this.#underWay.set(id, loading);
+    try {
+      return await loading;
+    } finally {
+      if (this.#underWay.get(id) === loading) this.#underWay.delete(id);
     }
   }
 
@@ -249,13 +262,14 @@ export class UnitStore {
    * Goes back from a load: makes current again what it replaced, unless another load has replaced
    * that meanwhile. A module that is current again has its `install` called; one without it runs
    * again, in the order of the imports. A module that had no earlier version has its `uninstall`
-   * called. A failure does not stop the others.
+   * called. A failure does not stop the others. Waits for the load if it is under way.
    *
    * @param by the operator, for the history: `user@host`.
    * @returns what was done with each module; undefined if there is no such load, or the store went
    * back from it before.
    */
   async goBack({ id, by }: { id: string; by: string }): Promise<BackOutcome[] | undefined> {
+    await this.#underWay.get(id)?.catch(() => {});
     const changes = this.#history.goBack(id, by);
     if (!changes) return undefined;
     const outcomes: BackOutcome[] = [];
@@ -350,6 +364,14 @@ export class UnitStore {
   /** Every load that changed what is current; see {@linkcode LoadHistory.list}. */
   history(): LoadRecord[] {
     return this.#history.list();
+  }
+
+  /** The hashes that the program which the process was started for has of these module ids. */
+  program(modules: readonly string[]): Map<string, string> {
+    return new Map(modules.flatMap((module): [string, string][] => {
+      const hash = this.#history.program(module);
+      return hash === undefined ? [] : [[module, hash]];
+    }));
   }
 
   /** The loads that changed what is current, oldest first. */

@@ -23,6 +23,7 @@ import {
   localUnixAddress,
   readAddresses,
 } from "../wire/address.ts";
+import { KeptLoads } from "./kept_loads.ts";
 import { LoaderGuard, serveLoader } from "./loader.ts";
 import { listServers, pingActor } from "./remote.ts";
 import { elevate } from "./elevation.ts";
@@ -89,6 +90,9 @@ export class EnsembleServer extends ActorServer {
   readonly #options: EnsembleServerOptions;
   readonly #loader: LoaderGuard;
   #units: UnitStore | undefined;
+  #kept: KeptLoads | undefined;
+  /** Settles when what it keeps has been loaded. */
+  #loadingKept: Promise<void> | undefined;
   #grace: number;
 
   /**
@@ -130,7 +134,8 @@ export class EnsembleServer extends ActorServer {
     units.registerLibrary(RUNTIME_MODULE, () => importRuntime());
     this.#addToLibrary(library);
     if (loader === false) this.#loader.turnOff();
-    serveLoader(this, { store: units, guard: this.#loader });
+    const kept = this.#kept = new KeptLoads(places.server(id), units);
+    serveLoader(this, { store: units, kept, guard: this.#loader });
     await this.enter(prepare);
   }
 
@@ -153,6 +158,24 @@ export class EnsembleServer extends ActorServer {
     throw new EnsembleError(
       `${this.id} has not started, or is a client, which does not accept code`,
     );
+  }
+
+  /** Loads what it keeps, the first time; then does what the actor server does. */
+  override async ready(): Promise<void> {
+    await (this.#loadingKept ??= this.#loadKept());
+    await super.ready();
+  }
+
+  async #loadKept(): Promise<void> {
+    const kept = this.#kept;
+    if (!kept || !await KeptLoads.exist(this.directory)) return;
+    if (this.#loader.isOff) {
+      logger.warn("{id} does not load the code that it keeps: it was started without a loader", {
+        id: this.id,
+      });
+      return;
+    }
+    await this.#loader.during(() => this.enter(() => kept.load()));
   }
 
   /** The addresses it announces, as URLs. */

@@ -16,6 +16,7 @@ import { EnsembleError } from "../errors.ts";
 import { startReplSession } from "../repl/repl_session.ts";
 import type { ActorServer } from "../server/actor_server.ts";
 import { LOADER } from "../server/capabilities.ts";
+import type { KeptLoads } from "./kept_loads.ts";
 import { asError, describeThrown } from "../error_report.ts";
 import { shorten } from "../safe_text.ts";
 import { type Health, LOADER_ACTOR, loaderChecks, type LoaderHandlers } from "./loader_protocol.ts";
@@ -28,10 +29,14 @@ const logger = getLogger(["gxensemble", "loader"]);
  */
 export function serveLoader(
   server: ActorServer,
-  { store, guard = new LoaderGuard(server) }: { store: UnitStore; guard?: LoaderGuard },
+  { store, kept, guard = new LoaderGuard(server) }: {
+    store: UnitStore;
+    kept?: KeptLoads | undefined;
+    guard?: LoaderGuard;
+  },
 ): void {
   const wrap = (handlers: Handlers) => guard.wrap(handlers);
-  server.serve(LOADER_ACTOR, wrap(loaderHandlers(store, server, { guard: wrap })), {
+  server.serve(LOADER_ACTOR, wrap(loaderHandlers(store, server, { kept, guard: wrap })), {
     concurrent: true,
     drains: false,
     mailbox: UNBOUNDED,
@@ -43,12 +48,16 @@ export function serveLoader(
  * Makes the handlers of the actor `loader` for a unit store. Evaluated code sees the value
  * `ensemble`.
  *
+ * @param options.kept keeps loads; without it, the server keeps none.
  * @param options.guard wraps the handlers of REPL sessions, as it wraps these.
  */
 export function loaderHandlers(
   store: UnitStore,
   ensemble: { actors: ActorSystem },
-  { guard }: { guard?: (handlers: Handlers) => Handlers } = {},
+  { kept, guard }: {
+    kept?: KeptLoads | undefined;
+    guard?: (handlers: Handlers) => Handlers;
+  } = {},
 ): HandlersOf<LoaderHandlers> {
   const mayLog = (kind: string, context: HandlerContext) => {
     return ensemble.actors.lines.allows(context.sender.server, kind);
@@ -95,6 +104,7 @@ export function loaderHandlers(
 
     async goBack({ id, by }) {
       const outcomes = await store.goBack({ id, by });
+      await kept?.remove(id);
       for (const { module, hash, way, failure } of outcomes ?? []) {
         if (failure !== undefined) {
           logger.warn("went back, but {module} failed: {reason}", { module, reason: failure });
@@ -118,7 +128,17 @@ export function loaderHandlers(
       }
     },
 
-    loads: () => store.loads(),
+    async keep(request) {
+      if (!kept) throw new EnsembleError("this server keeps no loads: it has no directory");
+      await kept.add(request);
+      const { entry, by } = request;
+      logger.info("keeps {hash} for its next starts, by {by}", { hash: entry, by });
+    },
+
+    loads() {
+      const ids = kept?.ids;
+      return store.loads().map((load) => ({ ...load, kept: ids?.has(load.id) ?? false }));
+    },
 
     history: () => store.history(),
 
@@ -177,6 +197,21 @@ export class LoaderGuard {
   /** Whether code may be running for the first time. */
   get isBusy(): boolean {
     return this.#handling > 0;
+  }
+
+  /** Does work in which code runs for the first time. */
+  async during(work: () => Promise<void>): Promise<void> {
+    this.#handling++;
+    try {
+      await work();
+    } finally {
+      this.#handling--;
+    }
+  }
+
+  /** Whether the server refuses all code. */
+  get isOff(): boolean {
+    return this.#isOff;
   }
 
   /** Refuses all code from now on. */

@@ -67,6 +67,12 @@ export interface Preparation {
   readonly isCurrent: boolean;
 }
 
+/** A load that changed what is current. */
+export interface ListedLoad extends LoadEvent {
+  /** Whether it is loaded again at each start of the server. */
+  readonly kept: boolean;
+}
+
 /** The result of a health check. */
 export interface Health {
   /** Whether the server is well; `unchecked` if there was nothing to check. */
@@ -99,8 +105,13 @@ export type LoaderHandlers = {
    * `healthy()` of a module returns.
    */
   health(request: { module: string; expression?: string | undefined }): Promise<Health>;
+  /**
+   * Keeps a load of this server: it is loaded again at each start, until the server goes back from
+   * it.
+   */
+  keep(request: LoadRequest & { id: string }): Promise<void>;
   /** The loads that changed what is current, oldest first. */
-  loads(): LoadEvent[];
+  loads(): ListedLoad[];
   /** The history of all loads that changed what is current: by module id, newest last. */
   history(): LoadRecord[];
   /** The loaded modules. */
@@ -135,6 +146,16 @@ const libraries = listOf(
   }),
   MAX_MODULES,
 );
+
+const load = {
+  entry: hash,
+  modules: listOf(parts(moduleName), MAX_MODULES),
+  libraries,
+  by: operator,
+  rerun: optional(flag),
+  rerunRestored: optional(flag),
+  id: optional(loadId),
+};
 
 /** The checks of requests to the actor `loader`. */
 export const loaderChecks: RequestChecks = requestChecks<LoaderHandlers>({
@@ -172,15 +193,8 @@ export const loaderChecks: RequestChecks = requestChecks<LoaderHandlers>({
       MAX_MODULES,
     ),
   }),
-  load: parts({
-    entry: hash,
-    modules: listOf(parts(moduleName), MAX_MODULES),
-    libraries,
-    by: operator,
-    rerun: optional(flag),
-    rerunRestored: optional(flag),
-    id: optional(loadId),
-  }),
+  load: parts(load),
+  keep: parts({ ...load, id: loadId }),
   prepare: parts({
     entry: hash,
     modules: listOf(parts(moduleName), MAX_MODULES),
@@ -225,11 +239,12 @@ export const loaderAnswers = answerChecks<LoaderHandlers>({
   loads: listOf(
     parts({
       ...moduleName,
-      id: optional(loadId),
+      id: loadId,
       time: timestamp,
       by: operator,
       undone: flag,
       current: flag,
+      kept: flag,
     }),
     MAX_MODULES,
   ),

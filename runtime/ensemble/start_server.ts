@@ -13,6 +13,7 @@ import { findPlaces, type Places } from "../home/paths.ts";
 import { CLIENT_ID } from "../server/credentials.ts";
 import { type Address, formatAddressUrl, readAddresses } from "../wire/address.ts";
 import { EnsembleServer } from "./ensemble_server.ts";
+import { KeptLoads } from "./kept_loads.ts";
 import { readMembership, transientId } from "./membership.ts";
 import { addServer, hasServers, reserveServer, takeLentServer } from "./process_servers.ts";
 import { checkStartOptions, type StartServerOptions } from "./start_options.ts";
@@ -115,14 +116,19 @@ async function start(
   const { nearby: _, ...membership } = await readMembership(id, places, options);
   const listen = readAddresses(options.listen);
   if (membership.tls) warnOfPlainAddresses(listen);
-  return await EnsembleServer.start({
+  const hasKept = !options.isTransient && await KeptLoads.exist(places.server(id));
+  const server = await EnsembleServer.start({
     ...options,
     ...membership,
+    // What it keeps is loaded before it is up.
+    holdReady: options.holdReady || hasKept,
     id,
     places,
     listen,
     announce: options.announce && readAddresses(options.announce),
   });
+  if (hasKept && !options.holdReady) await server.ready();
+  return server;
 }
 
 function warnOfPlainAddresses(listen: readonly Address[]): void {

@@ -196,12 +196,34 @@ Deno.test("load runs a version again that becomes current again, if it is told t
   assert.deepEqual(taken(), ["run 1", "run 2", "run 1", "run 2"]);
 });
 
-Deno.test("goBack does not go back from the program that the process was started for", async () => {
+Deno.test("the program that the process was started for is no load to go back from", async () => {
   await using loading = await Loading.start();
-  await loading.load("first", [await unitOf("a.ts", "export {};")], {
-    id: undefined as unknown as string,
-  });
-  assert.deepEqual(loading.store.loads().map(({ id, module }) => [id, module]), [
-    [undefined, "a.ts"],
+  const one = await unitOf("a.ts", "export {};");
+  await loading.load("first", [one], { id: undefined as unknown as string });
+  assert.deepEqual(loading.store.loads(), []);
+  assert.deepEqual(loading.store.program(["a.ts", "b.ts"]), new Map([["a.ts", one.hash]]));
+});
+
+Deno.test("goBack waits for a load of that id which is under way", async () => {
+  await using loading = await Loading.start();
+  const one = await unitOf("a.ts", "export const version = 1;");
+  await loading.load("first", [one]);
+  const begun = Promise.withResolvers<void>();
+  const opened = Promise.withResolvers<void>();
+  Object.assign(globalThis, { goingBackGate: { begun, opened } });
+  const loaded = loading.load("second", [
+    {
+      ...await unitOf(
+        "a.ts",
+        "goingBackGate.begun.resolve(); await goingBackGate.opened.promise; export const version = 2;",
+      ),
+      pauses: true,
+    },
   ]);
+  await begun.promise;
+  const back = loading.back("second");
+  opened.resolve();
+  await loaded;
+  assert.deepEqual(await back, [["a.ts", "rerun"]]);
+  assert.equal(loading.current("a.ts"), one.hash);
 });

@@ -107,6 +107,13 @@ const GOOD: Record<string, Record<string, Record<string, unknown>>> = {
       hashes: [HASH],
       bytes: 1,
     },
+    keep: {
+      entry: HASH,
+      modules: [{ module: "a.ts", path: "/a.ts", hash: HASH }],
+      libraries: [],
+      by: "me@here",
+      id: "1",
+    },
     goBack: { id: "1", by: "me@here" },
     health: { module: "a.ts", expression: "1" },
     loads: {},
