@@ -23,7 +23,8 @@ import {
 import type { ActorGroup } from "./introspection.ts";
 import { Ticker } from "./time.ts";
 import { MAX_DELAY, within } from "../timeout.ts";
-import { type Case, findCase, Mailbox, type MailboxOptions, type Taken } from "./mailbox.ts";
+import { type Case, Mailbox, type MailboxOptions, type Taken } from "./mailbox.ts";
+import { findCase } from "./message_queue.ts";
 import { ActorRef } from "./references.ts";
 import type { ServiceProgram } from "./service.ts";
 import { StackProbe, type Waiting, type WakeUp } from "./waiting_receive.ts";

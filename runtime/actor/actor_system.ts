@@ -218,7 +218,7 @@ export class ActorSystem implements Messaging, Receiver {
   tell(
     dest: Destination,
     message: unknown,
-    options: TellOptions = {},
+    options: TellOptions = NO_OPTIONS,
     source: ActorRef = this.ref,
   ): number | undefined {
     const nonce = this.#takeNonce() + 1;
@@ -589,7 +589,7 @@ export class ActorSystem implements Messaging, Receiver {
   }
 }
 
-const NO_OPTIONS: AskOptions = {};
+const NO_OPTIONS: AskOptions & TellOptions = {};
 
 /** The error for ending an actor that is a part of its server. */
 export function endsWithServer({ ref }: Actor): EnsembleError {

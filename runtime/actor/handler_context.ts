@@ -47,17 +47,16 @@ export class HandlerContext<State = any> {
    * });
    * ```
    */
-  readonly later: { readonly isAnswered: "later" } = LATER;
+  get later(): { readonly isAnswered: "later" } {
+    return LATER;
+  }
   /**
    * The request's envelope.
    *
    * @internal
    */
   readonly envelope: Envelope;
-  readonly #expires: number | undefined;
-  #abort: AbortController | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #stopListening: (() => void) | undefined;
+  #haste: Haste | undefined;
 
   /**
    * Called by a service for each request.
@@ -68,7 +67,6 @@ export class HandlerContext<State = any> {
     this.envelope = envelope;
     const { timeout } = envelope;
     if (timeout !== undefined) envelope.expires ??= performance.now() + timeout;
-    this.#expires = envelope.expires;
   }
 
   /** The actor that sent the request. The connection authenticated its server. */
@@ -101,9 +99,8 @@ export class HandlerContext<State = any> {
 
   /** The time until which the sender waits, in ms since 1970; undefined if it has no limit. */
   get deadline(): number | undefined {
-    return this.#expires === undefined
-      ? undefined
-      : Math.round(Date.now() + this.#expires - performance.now());
+    const { expires } = this.envelope;
+    return expires === undefined ? undefined : Math.round(Date.now() + expires - performance.now());
   }
 
   /**
@@ -113,24 +110,8 @@ export class HandlerContext<State = any> {
    * may end early. It is made when it is first read.
    */
   get signal(): AbortSignal {
-    if (!this.#abort) {
-      const abort = this.#abort = new AbortController();
-      const end = (reason: unknown) => {
-        this.settled();
-        abort.abort(reason);
-      };
-      const actor = this.envelope.recipient?.haste;
-      if (actor?.aborted) end(actor.reason);
-      else if (!this.envelope.answered) {
-        const ended = () => end(actor!.reason);
-        actor?.addEventListener("abort", ended);
-        this.#stopListening = () => actor?.removeEventListener("abort", ended);
-        this.#await(() =>
-          end(new DOMException("the deadline of the request has passed", "TimeoutError"))
-        );
-      }
-    }
-    return this.#abort.signal;
+    this.#haste ??= new Haste(this.envelope);
+    return this.#haste.signal;
   }
 
   /** Whether the sender has a capability. Actors of this server have all of them. */
@@ -156,10 +137,7 @@ export class HandlerContext<State = any> {
    * @internal
    */
   settled(): void {
-    if (!this.#abort) return;
-    clearTimeout(this.#timer);
-    this.#stopListening?.();
-    this.#stopListening = undefined;
+    this.#haste?.settled();
   }
 
   #answer(value: unknown, failed: boolean): void {
@@ -168,13 +146,47 @@ export class HandlerContext<State = any> {
     if (envelope.replyExpected) envelope.recipient?.answer(envelope, value, failed);
     this.settled();
   }
+}
 
-  #await(late: () => void): void {
-    if (this.#expires === undefined) return;
-    const left = Math.max(0, this.#expires - performance.now());
-    this.#timer = setTimeout(
-      () => left > MAX_DELAY ? this.#await(late) : late(),
-      Math.min(left, MAX_DELAY),
-    );
+/** The signal of a request. Few handlers read it. */
+class Haste {
+  readonly #abort = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopListening: (() => void) | undefined;
+
+  /** Begins to wait for the deadline, and for the end of the actor. */
+  constructor({ recipient, answered, expires }: Envelope) {
+    const actor = recipient?.haste;
+    const ended = () => this.#end(actor!.reason);
+    if (actor?.aborted) ended();
+    else if (!answered) {
+      actor?.addEventListener("abort", ended);
+      this.#stopListening = () => actor?.removeEventListener("abort", ended);
+      if (expires !== undefined) this.#await(expires);
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Stops waiting. */
+  settled(): void {
+    clearTimeout(this.#timer);
+    this.#stopListening?.();
+    this.#stopListening = undefined;
+  }
+
+  #end(reason: unknown): void {
+    this.settled();
+    this.#abort.abort(reason);
+  }
+
+  #await(expires: number): void {
+    const left = Math.max(0, expires - performance.now());
+    this.#timer = setTimeout(() => {
+      if (left > MAX_DELAY) return this.#await(expires);
+      this.#end(new DOMException("the deadline of the request has passed", "TimeoutError"));
+    }, Math.min(left, MAX_DELAY));
   }
 }

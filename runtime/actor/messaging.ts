@@ -185,6 +185,12 @@ export class Envelope<Message = unknown> {
    * @internal
    */
   session: object | undefined = undefined;
+  /**
+   * The type of its message, while it is in a mailbox.
+   *
+   * @internal
+   */
+  type: string | undefined = undefined;
   /** Whether it was answered. */
   answered = false;
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Case, findCase } from "../../../runtime/actor/mailbox.ts";
+import type { Case } from "../../../runtime/actor/mailbox.ts";
+import { findCase } from "../../../runtime/actor/message_queue.ts";
 import { on, onPing, onReply, onShutdown, onUnexpected } from "../../../runtime/actor/cases.ts";
 import { type Envelope, messageType } from "../../../runtime/actor/messaging.ts";
 import { ActorError } from "../../../runtime/errors.ts";

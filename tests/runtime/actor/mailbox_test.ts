@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@^4.10.2";
 import { on, onReply } from "../../../runtime/actor/cases.ts";
-import { type Case, FIRST_WARNING, Mailbox, MessageQueue } from "../../../runtime/actor/mailbox.ts";
+import { type Case, FIRST_WARNING, Mailbox } from "../../../runtime/actor/mailbox.ts";
+import { MessageQueue } from "../../../runtime/actor/message_queue.ts";
 import type { Envelope } from "../../../runtime/actor/messaging.ts";
 import { envelopeOf, FakeTime } from "./linked_systems.ts";
 
@@ -121,6 +122,26 @@ Deno.test("a guard may add to the mailbox that it guards", () => {
   });
   assert.equal(takeId(mailbox, guard), 100);
   assert.equal(mailbox.length, 100);
+});
+
+Deno.test("a guard that adds many messages takes the one that it matched", () => {
+  const mailbox = new Mailbox(() => {});
+  for (let id = 0; id < 32; id++) mailbox.push(envelopeOf({ type: id % 2 ? "odd" : "even", id }));
+  // Now most of the places behind the first one are empty.
+  for (let id = 1; id < 32; id += 2) assert.equal(takeId(mailbox, byType("odd")), id);
+  for (let id = 2; id < 20; id += 2) assert.equal(takeId(mailbox, byId((n) => n > 0)), id);
+  let added = 100;
+  const adding = byId((id) => {
+    if (id === 22) {
+      while (added < 200) mailbox.push(envelopeOf({ id: added++ }));
+    }
+    return id === 22;
+  });
+  assert.equal(takeId(mailbox, adding), 22);
+  const rest = [0, 20, 24, 26, 28, 30, ...Array.from({ length: 100 }, (_, i) => 100 + i)];
+  assert.equal(mailbox.length, rest.length);
+  for (const id of rest) assert.equal(takeId(mailbox, ANY), id);
+  assert.equal(mailbox.length, 0);
 });
 
 Deno.test("expired envelopes are dropped when they are met", () => {
