@@ -96,6 +96,7 @@ export type { LogOptions } from "./runtime/home/log_options.ts";
 export { runProgram } from "./cli/executables/run_program.ts";
 export { runServer } from "./runtime/ensemble/run_server.ts";
 export type { ServerInfo } from "./runtime/ensemble/server_info.ts";
+export type { GroupReply } from "./runtime/ensemble/groups.ts";
 export type { ServerChange } from "./runtime/ensemble/server_change.ts";
 export type { ServerState } from "./runtime/server/registry_protocol.ts";
 export { RemoteServer } from "./runtime/ensemble/remote_server.ts";

@@ -8,6 +8,7 @@ import { EnsembleError } from "../runtime/errors.ts";
 import {
   type ChangesQuery,
   type EntryChange,
+  groupsOf,
   LONGEST_WAIT,
   MAX_CHANGES,
   type RegistryChanges,
@@ -54,6 +55,7 @@ export class BlockingQueries implements DirectoryListener {
   readonly #waiting = new Map<string, Map<string, Waiting>>();
   readonly #byId = new Interests();
   readonly #byRole = new Interests();
+  readonly #byGroup = new Interests();
   readonly #forAll = new Set<Waiting>();
   /** Those that have found something. */
   readonly #due = new Set<Waiting>();
@@ -112,11 +114,12 @@ export class BlockingQueries implements DirectoryListener {
 
   /** See {@linkcode DirectoryListener.changed}. */
   changed(change: StoredChange): void {
-    const { id, roles, lostRoles, revision } = change;
+    const { id, revision } = change;
     const interested = new Set([
       ...this.#forAll,
       ...this.#byId.of(id),
-      ...[...roles, ...lostRoles].flatMap((role) => [...this.#byRole.of(role)]),
+      ...rolesIn(change).flatMap((role) => [...this.#byRole.of(role)]),
+      ...groupsIn(change).flatMap((group) => [...this.#byGroup.of(group)]),
     ]);
     for (const waiting of interested) {
       if (revision <= waiting.after) continue;
@@ -163,13 +166,13 @@ export class BlockingQueries implements DirectoryListener {
     const later = isKnown ? this.#directory.log.after(after) : undefined;
     if (!later) return { changes: [], compacted: true, revision };
     const ids = new Set(query.ids);
-    const wanted = new Set(query.roles);
-    const found = query.all
-      ? later
-      : later.filter(({ id, roles, lostRoles }) =>
-        ids.has(id) || roles.some((role) => wanted.has(role)) ||
-        lostRoles.some((role) => wanted.has(role))
-      );
+    const roles = new Set(query.roles);
+    const groups = new Set(query.groups);
+    const found = query.all ? later : later.filter((change) =>
+      ids.has(change.id) ||
+      roles.size > 0 && rolesIn(change).some((role) => roles.has(role)) ||
+      groups.size > 0 && groupsIn(change).some((group) => groups.has(group))
+    );
     if (found.length === 0 && query.wait > 0) return undefined;
     return firstOf(found, revision);
   }
@@ -203,6 +206,7 @@ export class BlockingQueries implements DirectoryListener {
     } else {
       this.#byId.add(query.ids, waiting);
       this.#byRole.add(query.roles, waiting);
+      this.#byGroup.add(query.groups, waiting);
     }
     return promise;
   }
@@ -217,6 +221,7 @@ export class BlockingQueries implements DirectoryListener {
     this.#forAll.delete(waiting);
     this.#byId.delete(query.ids, waiting);
     this.#byRole.delete(query.roles, waiting);
+    this.#byGroup.delete(query.groups, waiting);
   }
 }
 
@@ -245,10 +250,20 @@ class Interests {
   }
 }
 
+/** The roles that an entry has, or had before the change. */
+function rolesIn({ roles, lostRoles }: StoredChange): string[] {
+  return [...roles, ...lostRoles];
+}
+
+/** The groups of which a server has members, or had some before the change. */
+function groupsIn({ entry, lostGroups }: StoredChange): string[] {
+  return [...groupsOf(entry), ...lostGroups];
+}
+
 /** As many changes as an answer holds; all of them up to a revision if there are no more. */
 function firstOf(found: readonly StoredChange[], revision: number): Answer {
-  const changes = found.slice(0, MAX_CHANGES).map(({ lostRoles: _, ...change }): EntryChange =>
-    change
+  const changes = found.slice(0, MAX_CHANGES).map(
+    ({ lostRoles: _, lostGroups: __, ...change }): EntryChange => change,
   );
   return {
     changes,

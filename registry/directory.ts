@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  groupsOf,
   type ListQuery,
   PAGE_SIZE,
   type RegistryEntry,
@@ -32,7 +33,7 @@ export interface DirectoryListener {
 }
 
 /**
- * The entries by id and by role, and the latest changes. Every answer comes from here and none from
+ * The entries by id, role and group, and the latest changes. Every answer comes from here and none from
  * the store; every change comes from the store, whichever registry made it.
  */
 export class Directory implements StoreFeed {
@@ -40,7 +41,8 @@ export class Directory implements StoreFeed {
   readonly log: ChangeLog = new ChangeLog();
   readonly #entries = new Map<string, RegistryEntry>();
   #ids = new SortedIds();
-  readonly #byRole = new Map<string, SortedIds>();
+  readonly #byRole = new IdsByName();
+  readonly #byGroup = new IdsByName();
   readonly #listeners = new Set<DirectoryListener>();
   /** Those that wait for a revision. */
   readonly #waiting = new Set<{ revision: number; reached: () => void }>();
@@ -75,9 +77,13 @@ export class Directory implements StoreFeed {
   }
 
   /** A page of entries. If few of them are in the wanted states, it may have fewer than it could. */
-  page({ role, states, after, limit = PAGE_SIZE }: ListQuery): DirectoryPage {
-    const ids = role === undefined ? this.#ids : this.#byRole.get(role);
-    const wanted = states ?? (role === undefined ? undefined : ["up"]);
+  page({ role, group, states, after, limit = PAGE_SIZE }: ListQuery): DirectoryPage {
+    const ids = role !== undefined
+      ? this.#byRole.get(role)
+      : group !== undefined
+      ? this.#byGroup.get(group)
+      : this.#ids;
+    const wanted = states ?? (ids === this.#ids ? undefined : ["up"]);
     const size = Math.max(1, Math.min(limit, PAGE_SIZE));
     const entries: RegistryEntry[] = [];
     let last: string | undefined;
@@ -114,6 +120,7 @@ export class Directory implements StoreFeed {
   snapshot(snapshot: Snapshot): void {
     this.#entries.clear();
     this.#byRole.clear();
+    this.#byGroup.clear();
     this.#ids = new SortedIds();
     for (const entry of snapshot.entries) this.#add(entry);
     this.log.reset(snapshot);
@@ -123,15 +130,15 @@ export class Directory implements StoreFeed {
 
   /** See {@linkcode StoreFeed.change}. */
   change(change: StoredChange): void {
-    const { id, entry, lostRoles } = change;
+    const { id, entry, lostRoles, lostGroups } = change;
     if (entry) {
       this.#add(entry);
-      this.#removeFrom(lostRoles, id);
     } else {
       this.#entries.delete(id);
       this.#ids.delete(id);
-      this.#removeFrom(change.roles, id);
     }
+    this.#byRole.delete(entry ? lostRoles : change.roles, id);
+    this.#byGroup.delete(lostGroups, id);
     this.log.add(change);
     this.#notifyWaiting();
     for (const listener of this.#listeners) listener.changed(change);
@@ -153,18 +160,36 @@ export class Directory implements StoreFeed {
   #add(entry: RegistryEntry): void {
     this.#entries.set(entry.id, entry);
     this.#ids.add(entry.id);
-    for (const role of entry.roles) {
-      let ids = this.#byRole.get(role);
-      if (!ids) this.#byRole.set(role, ids = new SortedIds());
-      ids.add(entry.id);
+    this.#byRole.add(entry.roles, entry.id);
+    this.#byGroup.add(groupsOf(entry), entry.id);
+  }
+}
+
+/** The ids of servers by the names of their roles, or of their groups. */
+class IdsByName {
+  readonly #ids = new Map<string, SortedIds>();
+
+  get(name: string): SortedIds | undefined {
+    return this.#ids.get(name);
+  }
+
+  add(names: readonly string[], id: string): void {
+    for (const name of names) {
+      let ids = this.#ids.get(name);
+      if (!ids) this.#ids.set(name, ids = new SortedIds());
+      ids.add(id);
     }
   }
 
-  #removeFrom(roles: readonly string[], id: string): void {
-    for (const role of roles) {
-      const ids = this.#byRole.get(role);
+  delete(names: readonly string[], id: string): void {
+    for (const name of names) {
+      const ids = this.#ids.get(name);
       ids?.delete(id);
-      if (ids?.size === 0) this.#byRole.delete(role);
+      if (ids?.size === 0) this.#ids.delete(name);
     }
+  }
+
+  clear(): void {
+    this.#ids.clear();
   }
 }

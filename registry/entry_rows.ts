@@ -28,6 +28,7 @@ export const COLUMNS = [
   "started_at",
   "state",
   "revision",
+  "groups",
 ] as const;
 
 /** A row of `server`. */
@@ -49,6 +50,7 @@ export function entryToRow(entry: RegistryEntry): SQLInputValue[] {
     started_at: entry.startedAt ?? null,
     state: entry.state,
     revision: entry.revision,
+    groups: entry.groups ? JSON.stringify(entry.groups) : null,
   };
   return COLUMNS.map((column) => row[column]);
 }
@@ -78,18 +80,21 @@ export function rowToEntry(row: Row): RegistryEntry {
     ...(row.started_at !== null && { startedAt: row.started_at }),
     state: row.state,
     revision: row.revision,
+    // A change from a database of version 4 does not have it.
+    ...(row.groups && { groups: JSON.parse(row.groups as string) }),
   });
   return { ...entry, addresses };
 }
 
 /** The values of the row of a change. The entry in it is its row as JSON, with bytes as hex. */
 export function changeToRow(
-  { change, id, revision, roles, lostRoles, entry }: StoredChange,
+  { change, id, revision, roles, lostRoles, lostGroups, entry }: StoredChange,
 ): SQLInputValue[] {
   const toText = (_key: string, value: unknown) =>
     value instanceof Uint8Array ? value.toHex() : value;
   const server = entry ? JSON.stringify(entryToRow(entry), toText) : null;
-  return [revision, change, id, JSON.stringify(roles), JSON.stringify(lostRoles), server];
+  const list = (names: readonly string[]) => JSON.stringify(names);
+  return [revision, change, id, list(roles), list(lostRoles), server, list(lostGroups)];
 }
 
 /**
@@ -105,6 +110,7 @@ export function rowToChange(row: Record<string, SQLOutputValue>): StoredChange {
     revision: row.revision as number,
     roles: JSON.parse(row.roles as string),
     lostRoles: JSON.parse(row.lost_roles as string),
+    lostGroups: JSON.parse(row.lost_groups as string),
     ...(server !== null && { entry: textToEntry(server as string) }),
   };
 }

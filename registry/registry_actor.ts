@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isDeepStrictEqual } from "node:util";
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor } from "../runtime/actor/actor.ts";
 import { UNBOUNDED } from "../runtime/actor/mailbox.ts";
@@ -131,7 +132,8 @@ function registryHandlers(
         if (before && !sameInstance(before.instance, instance) && mayLog("replacements", context)) {
           logReplacement(before, entry);
         }
-        if (revision !== before?.revision && mayLog("additions", context)) {
+        const isNews = revision !== before?.revision && !(before && isAlike(before, entry));
+        if (isNews && mayLog("additions", context)) {
           logger.info("{id} is {state}: {roles} {addresses}", {
             id,
             state,
@@ -240,6 +242,17 @@ function registryHandlers(
 function ownSession(id: string, { envelope }: HandlerContext): Session | undefined {
   const session = sessionOf(envelope);
   return session?.peer === id ? session : undefined;
+}
+
+/** Whether an entry differs from another one in what is not logged: the groups. */
+function isAlike(old: RegistryEntry, entry: OwnEntry): boolean {
+  const logged = ({ instance, state, roles, addresses }: OwnEntry | RegistryEntry) => ({
+    instance,
+    state,
+    roles,
+    addresses,
+  });
+  return isDeepStrictEqual(logged(old), logged(entry));
 }
 
 function logReplacement(old: RegistryEntry, entry: OwnEntry): void {

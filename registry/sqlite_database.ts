@@ -13,7 +13,8 @@ import { fileBehind, makePrivate, takeFileLock } from "../runtime/home/files.ts"
  * on. The version of a file is its `user_version`.
  *
  * Addresses are stored in list notation, so they read the same in the `sqlite3` shell as in the
- * tool's output; roles as a JSON array, which SQLite can search; the socket files as a JSON array
+ * tool's output; roles as a JSON array, which SQLite can search; groups as a JSON object of the
+ * numbers of members; the socket files as a JSON array
  * of `[device, inode]`, in the order of the addresses, with null for an address without one.
  *
  * `change` has the latest changes, `server` there being a row of `server` as a JSON array; `since`
@@ -53,6 +54,9 @@ const MIGRATIONS: readonly string[] = [
      lost_roles TEXT NOT NULL,
      server TEXT
    ) STRICT`,
+  // Servers of older entries register again when their registry is restarted.
+  `ALTER TABLE server ADD COLUMN groups TEXT;
+   ALTER TABLE change ADD COLUMN lost_groups TEXT NOT NULL DEFAULT '[]'`,
 ];
 
 /** How long a change waits for another process that has locked the file, such as a backup. */

@@ -59,7 +59,7 @@ class SqliteJournal implements Journal {
       `INSERT OR REPLACE INTO server (${COLUMNS.join(", ")}) VALUES (${values})`,
     );
     this.#delete = database.prepare("DELETE FROM server WHERE id = ?");
-    this.#log = database.prepare("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)");
+    this.#log = database.prepare("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?)");
     this.#trim = database.prepare("DELETE FROM change WHERE revision <= ?");
     this.#advance = database.prepare("UPDATE registry SET revision = ?, since = max(since, ?)");
     this.epoch = database.prepare("SELECT epoch FROM registry").get()!.epoch as string;

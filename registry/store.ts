@@ -30,6 +30,8 @@ export const KEPT_CHANGES = 10_000;
 export interface StoredChange extends EntryChange {
   /** The roles that the entry had before the change and does not have now. */
   readonly lostRoles: readonly string[];
+  /** The groups that had members before the change and have none now. */
+  readonly lostGroups: readonly string[];
 }
 
 /** All entries at a revision, and the latest changes up to it. */

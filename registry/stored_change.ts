@@ -4,7 +4,7 @@
  * @module
  */
 import { sameInstance } from "../runtime/server/credentials.ts";
-import type { RegistryEntry } from "../runtime/server/registry_protocol.ts";
+import { groupsOf, membersIn, type RegistryEntry } from "../runtime/server/registry_protocol.ts";
 import type { Removal, StoredChange } from "./store.ts";
 
 /**
@@ -18,13 +18,16 @@ export function replaced(before: RegistryEntry | undefined, entry: RegistryEntry
   const isSame = before !== undefined && before.state === state &&
     sameInstance(before.instance, entry.instance);
   const lostRoles = before?.roles.filter((role) => !roles.includes(role)) ?? [];
-  return { change: isSame ? "changed" : state, id, revision, roles, entry, lostRoles };
+  const lostGroups = groupsOf(before).filter((group) => membersIn(entry, group) === 0);
+  const change = isSame ? "changed" : state;
+  return { change, id, revision, roles, entry, lostRoles, lostGroups };
 }
 
 /** Describes the removal of an entry at a revision. */
 export function removed(
-  { id, roles }: RegistryEntry,
+  entry: RegistryEntry,
   { as, revision }: { as: Removal; revision: number },
 ): StoredChange {
-  return { change: as, id, revision, roles, lostRoles: [] };
+  const { id, roles } = entry;
+  return { change: as, id, revision, roles, lostRoles: [], lostGroups: groupsOf(entry) };
 }

@@ -49,6 +49,8 @@ export type ErrorCode =
   | "NO_COOKIE"
   /** The server accepts no code. */
   | "NO_LOADER"
+  /** No server that is up has a member of the group. */
+  | "NO_MEMBER"
   /** No registry is known, or it cannot be reached. */
   | "NO_REGISTRY"
   /** The actor is a part of its server, and ends with it. */
@@ -82,6 +84,7 @@ export const ERROR_CODES: readonly ErrorCode[] = Object.keys(
     NOT_AUTHORIZED: true,
     NO_COOKIE: true,
     NO_LOADER: true,
+    NO_MEMBER: true,
     NO_REGISTRY: true,
     PART_OF_SERVER: true,
     PROTOCOL_ERROR: true,
@@ -186,6 +189,12 @@ export class ActorError extends EnsembleError {
    * check the code.
    */
   remoteName = "Error";
+  /**
+   * Whether no actor got the request, since it was for a member of a group, and there was none.
+   *
+   * @internal
+   */
+  hadNoReceiver?: boolean;
 }
 
 /** A server that accepts connections, or is connected, but does not answer. */

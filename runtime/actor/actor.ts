@@ -262,6 +262,15 @@ export class Actor<Service = any> {
     return this.#handled;
   }
 
+  /**
+   * How much it has to do: the messages that wait, and the requests that it has not answered.
+   *
+   * @internal
+   */
+  get load(): number {
+    return this.#mailbox.length + Math.max(this.#open.size, this.#running);
+  }
+
   /** Aborted when the actor has to end. Pass it to everything else that the body waits for. */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();

@@ -25,6 +25,7 @@ import {
 } from "./messaging.ts";
 import { ActorGroup } from "./introspection.ts";
 import { checkMailboxOptions, type MailboxOptions } from "./mailbox.ts";
+import { groupOf, Memberships } from "./memberships.ts";
 import { type Down, type DownNews, Monitors } from "./monitors.ts";
 import { PendingAsks } from "./asks.ts";
 import { NumberTable } from "./number_table.ts";
@@ -57,6 +58,8 @@ export class ActorSystem implements Messaging, Receiver {
   readonly ref: ActorRef;
   /** Limits the log lines that other servers cause. */
   readonly lines: LineLimit = new LineLimit();
+  /** The groups that its actors have joined. */
+  readonly groups: Memberships = new Memberships();
   /**
    * The route to other servers. Without one, they are unreachable.
    *
@@ -316,7 +319,10 @@ export class ActorSystem implements Messaging, Receiver {
 
   /** See {@linkcode Receiver.expects}. */
   expects({ dest, replyTo }: Pick<Envelope, "dest" | "replyTo">, source: string): boolean {
-    return answersAsk(replyTo) ? this.#asks.awaits(replyTo, source) : this.find(dest) !== undefined;
+    if (answersAsk(replyTo)) return this.#asks.awaits(replyTo, source);
+    if (this.find(dest) !== undefined) return true;
+    const group = groupOf(dest);
+    return group !== undefined && this.groups.count(group) > 0;
   }
 
   /**
@@ -490,7 +496,10 @@ export class ActorSystem implements Messaging, Receiver {
 
   /** The failure of a request to an actor that does not exist, or no longer does. */
   #absent(ref: ActorRef): ActorError {
-    if (!this.stopping) return unknownActor(ref);
+    if (!this.stopping) {
+      const group = groupOf(ref.actor);
+      return group === undefined ? unknownActor(ref) : noMember(group, ref.server);
+    }
     const { message, code } = this.stopping;
     return new ActorError(message, { code });
   }
@@ -512,8 +521,24 @@ export class ActorSystem implements Messaging, Receiver {
       return true;
     }
     const actor = this.find(envelope.dest);
-    actor?.deliver(envelope);
-    return actor !== undefined;
+    if (actor) {
+      actor.deliver(envelope);
+      return true;
+    }
+    const group = groupOf(envelope.dest);
+    return group !== undefined && this.#deliverToGroup(group, envelope);
+  }
+
+  /** Delivers a request to one member of a group, and any other message to all of them. */
+  #deliverToGroup(group: string, envelope: Envelope): boolean {
+    if (envelope.replyExpected) {
+      const actor = this.groups.next(group);
+      actor?.deliver(copyFor(actor, envelope));
+      return actor !== undefined;
+    }
+    const members = this.groups.members(group);
+    for (const actor of members) actor.deliver(copyFor(actor, envelope));
+    return members.length > 0;
   }
 
   #post(target: ActorRef | ActorId, envelope: Envelope): boolean {
@@ -584,6 +609,7 @@ export class ActorSystem implements Messaging, Receiver {
     this.#bySerial.delete(actor.serial);
     if (actor.name !== undefined) this.#byName.delete(actor.name);
     actor.group.remove(actor);
+    this.groups.ended(actor);
     actor.cleanUp(reason);
     this.#monitors.ended(actor.serial, reason);
   }
@@ -602,6 +628,29 @@ export function endsWithServer({ ref }: Actor): EnsembleError {
 /** The error for an actor that does not exist. */
 export function unknownActor(ref: ActorRef): ActorError {
   return new ActorError(`unknown actor: ${ref}`, { code: "UNKNOWN_ACTOR" });
+}
+
+/** The error for a request to a group of which a server has no member. */
+function noMember(group: string, server: string): ActorError {
+  return new ActorError(`${server} has no member of ${group}`, { code: "NO_MEMBER" });
+}
+
+/** The envelope that a member of a group gets: as it was sent, and to that member. */
+function copyFor(actor: Actor, envelope: Envelope): Envelope {
+  const { message, source, nonce, timeout, replyExpected } = envelope;
+  const copy = new Envelope(
+    message,
+    actor.ref.actor,
+    source,
+    nonce,
+    undefined,
+    timeout,
+    replyExpected,
+    false,
+  );
+  copy.expires = envelope.expires;
+  copy.session = envelope.session;
+  return copy;
 }
 
 /** Asks have even nonces: an answer to one goes to its promise, or is dropped if it is late. */

@@ -7,6 +7,7 @@ import { ActorError, DisconnectedError, type Silence, TimeoutError } from "../er
 import { shorten } from "../safe_text.ts";
 import { Deadline, Deadlines } from "./time.ts";
 import { type Envelope, toError } from "./messaging.ts";
+import { groupOf } from "./memberships.ts";
 import { NumberTable } from "./number_table.ts";
 import type { ActorRef } from "./references.ts";
 
@@ -110,8 +111,11 @@ export class PendingAsks {
     const ask = this.#pending.get(envelope.replyTo!);
     if (!ask || ask.dest.server !== envelope.source.server) return;
     this.#end(ask);
-    if (envelope.failed) ask.fail(toError(envelope.message));
-    else ask.resolve(envelope.message);
+    if (envelope.failed) {
+      const error = toError(envelope.message);
+      if (groupOf(envelope.source.actor) !== undefined) error.hadNoReceiver = true;
+      ask.fail(error);
+    } else ask.resolve(envelope.message);
   }
 
   /** Rejects one ask, if it is pending. */

@@ -5,8 +5,9 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import { checkGroupName } from "../actor/memberships.ts";
 import type { AskOptions, Destination } from "../actor/messaging.ts";
-import { checkServerId, REGISTRY_ID } from "../actor/references.ts";
+import { type ActorRef, checkServerId, REGISTRY_ID } from "../actor/references.ts";
 import { type Client, client } from "../actor/service.ts";
 import { type ModuleNamespace, RUNTIME_MODULE } from "../code/library_table.ts";
 import { UnitStore } from "../code/unit_store.ts";
@@ -23,6 +24,7 @@ import {
   localUnixAddress,
   readAddresses,
 } from "../wire/address.ts";
+import { type GroupReply, Groups } from "./groups.ts";
 import { KeptLoads } from "./kept_loads.ts";
 import { LoaderGuard, serveLoader } from "./loader.ts";
 import { listServers, pingActor } from "./remote.ts";
@@ -89,6 +91,7 @@ export class EnsembleServer extends ActorServer {
   readonly denied: readonly string[];
   readonly #options: EnsembleServerOptions;
   readonly #loader: LoaderGuard;
+  readonly #groups = new Groups(this);
   #units: UnitStore | undefined;
   #kept: KeptLoads | undefined;
   /** Settles when what it keeps has been loaded. */
@@ -238,13 +241,25 @@ export class EnsembleServer extends ActorServer {
     by: { readonly role: string; readonly states?: readonly ServerState[] },
     options?: AskOptions,
   ): Promise<ServerInfo[]>;
+  /** Looks up all servers with members of a group, in the same way. */
+  lookup(
+    by: { readonly group: string; readonly states?: readonly ServerState[] },
+    options?: AskOptions,
+  ): Promise<ServerInfo[]>;
   async lookup(
-    by: { readonly id?: string; readonly role?: string; readonly states?: readonly ServerState[] },
+    by: {
+      readonly id?: string;
+      readonly role?: string;
+      readonly group?: string;
+      readonly states?: readonly ServerState[];
+    },
     options?: AskOptions,
   ): Promise<ServerInfo | ServerInfo[] | undefined> {
-    if (by.id === undefined && typeof by.role === "string") {
-      const { role, states = ["up"] } = by;
-      const entries = await this.view.withRole(role, options);
+    const { role, group, states = ["up"] } = by;
+    if (by.id === undefined && (typeof role === "string" || typeof group === "string")) {
+      const entries = typeof role === "string"
+        ? await this.view.withRole(role, options)
+        : await this.view.withGroup(checkGroupName(group!), options);
       return entries.filter(({ state }) => states.includes(state)).map(describeEntry);
     }
     const entry = await this.view.find(checkServerId(by.id!), options);
@@ -252,7 +267,8 @@ export class EnsembleServer extends ActorServer {
   }
 
   /**
-   * Watches servers: gives those that are registered, as `present`, and then each change, in order and once. It goes on
+   * Watches all servers, one, those with a role, or those with members of a group: gives those that are registered, as
+   * `present`, and then each change, in order and once. It goes on
    * while the registry is away or restarts, and ends when the server stops, the signal is aborted, or the loop is left.
    *
    * If the registry has lost its changes, as one that keeps its entries in memory does, there is one change for each server
@@ -273,13 +289,144 @@ export class EnsembleServer extends ActorServer {
    * ```
    */
   async *watch(
-    options: { readonly id?: string; readonly role?: string; readonly signal?: AbortSignal } = {},
+    options: {
+      readonly id?: string;
+      readonly role?: string;
+      readonly group?: string;
+      readonly signal?: AbortSignal;
+    } = {},
   ): AsyncGenerator<ServerChange, void, undefined> {
-    const { id, role, signal } = options;
+    const { id, role, group, signal } = options;
     if (id !== undefined) checkServerId(id);
-    for await (const change of this.view.watch({ id, role }, { signal })) {
+    if (group !== undefined) checkGroupName(group);
+    for await (const change of this.view.watch({ id, role, group }, { signal })) {
       yield describeChange(change);
     }
+  }
+
+  /**
+   * Adds an actor of this server to a group, which other servers see a moment later. It leaves all its groups when it
+   * ends. An actor is in a group once: to join again does nothing.
+   *
+   * @param group the group's name, of 1 to 64 bytes.
+   * @throws {InvalidInputError} if that is not the name of a group, or the actor is one of another server.
+   * @throws {EnsembleError} if there is no such actor, it is a part of the server, the server has members of 256 groups,
+   * or it is not registered, as a client is not.
+   *
+   * @example
+   * ```ts
+   * import { startServer } from "@gxensemble/ensemble";
+   *
+   * await using server = await startServer("orders1");
+   * const orders = server.serve("orders", { add: ({ order }: { order: string }) => order.length });
+   * server.join("orders", orders);
+   * ```
+   */
+  join(group: string, actor: Destination): void {
+    this.#groups.join(group, actor);
+  }
+
+  /** Removes an actor of this server from a group. Does nothing if it is no member. */
+  leave(group: string, actor: Destination): void {
+    this.#groups.leave(group, actor);
+  }
+
+  /**
+   * The members of a group in all servers that are `up`, as those tell them now: sorted by server, and then in the order
+   * in which they joined. A server that does not answer in time is left out, and the log says so.
+   *
+   * @throws {DisconnectedError} if the registry cannot be reached, and has not answered for the group before.
+   *
+   * @example
+   * ```ts
+   * import { startServer } from "@gxensemble/ensemble";
+   *
+   * await using client = await startServer();
+   * for (const member of await client.members("orders")) console.log(`${member}`);
+   * ```
+   */
+  // deno-lint-ignore no-explicit-any -- not declared: goes for any service
+  members<Service = any>(group: string, options?: AskOptions): Promise<ActorRef<Service>[]> {
+    return this.#groups.members(group, options);
+  }
+
+  /**
+   * Sends a message to all members of a group in all servers that are `up`: once to each server, which passes it on to
+   * its members. Delivery is at most once, and in order for each member.
+   *
+   * @returns the number of servers that it was sent to.
+   * @throws {DisconnectedError} if the registry cannot be reached, and has not answered for the group before.
+   * @throws {EnsembleError} if the message cannot be sent to another server, such as one with a function.
+   *
+   * @example
+   * ```ts
+   * import { currentServer } from "@gxensemble/ensemble";
+   *
+   * await currentServer().publish("caches", { type: "forget", key: "prices" });
+   * ```
+   */
+  publish(
+    group: string,
+    message: unknown,
+    options?: { readonly timeout?: number },
+  ): Promise<number> {
+    return this.#groups.publish(group, message, options);
+  }
+
+  /**
+   * Sends a message to one member of a group, and waits for its answer, by default for up to 5 s. The strategy chooses
+   * a server that is `up`: in turn, or at random, according to the numbers of members there; or the one with the fewest
+   * asks of this server pending for each member. That server chooses its next member, one that is idle if there is any.
+   *
+   * If the message has certainly not reached a member, since its server cannot be reached or has none left, another
+   * server is asked. Otherwise the error is thrown.
+   *
+   * @param options.strategy how the server is chosen. Default: `round-robin`.
+   * @throws {ActorError} if the member fails.
+   * @throws {TimeoutError} if no answer arrives in time.
+   * @throws {DisconnectedError} if the server is lost before it answers.
+   * @throws {EnsembleError} with the code `NO_MEMBER`, if the group has no member.
+   *
+   * @example
+   * ```ts
+   * import { currentServer } from "@gxensemble/ensemble";
+   *
+   * const message = { type: "add", order: "1 kg flour" };
+   * const length = await currentServer().askAny<number>("orders", message, { strategy: "least-pending" });
+   * ```
+   */
+  askAny<Reply = unknown>(
+    group: string,
+    message: unknown,
+    options?: AskOptions & { readonly strategy?: "round-robin" | "random" | "least-pending" },
+  ): Promise<Reply> {
+    return this.#groups.askAny<Reply>(group, message, options);
+  }
+
+  /**
+   * Asks all members of a group in all servers that are `up`, and gives their answers as they come. It ends when all
+   * have answered or failed, at the latest when the time is over.
+   *
+   * @throws {DisconnectedError} if the registry cannot be reached, and has not answered for the group before.
+   *
+   * @example Add up the orders of all members
+   * ```ts
+   * import { startServer } from "@gxensemble/ensemble";
+   *
+   * await using client = await startServer();
+   * let total = 0;
+   * for await (const answer of client.askAll<number>("orders", { type: "count" }, { timeout: 1_000 })) {
+   *   if (answer.error) console.error(`${answer.member ?? answer.server}: ${answer.error.message}`);
+   *   else total += answer.reply;
+   * }
+   * ```
+   */
+  askAll<Reply = unknown>(
+    group: string,
+    message: unknown,
+    options?: AskOptions,
+  ): AsyncGenerator<GroupReply<Reply>, void, undefined> {
+    return this.#groups.askAll<Reply>(group, message, options);
   }
 
   /**

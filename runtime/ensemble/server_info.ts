@@ -29,6 +29,8 @@ export interface ServerInfo {
   readonly state: ServerState;
   /** Its roles, in the announced order. */
   readonly roles: readonly string[];
+  /** How many of its actors are in each group that has any of them. */
+  readonly groups: Readonly<Record<string, number>>;
   /** Its addresses, as URLs: `unix:/tmp/ensemble/web1`, `tcp://10.0.0.1:4000`. */
   readonly addresses: readonly string[];
   /** The name of its host. Undefined if the server did not announce it. */
@@ -53,6 +55,7 @@ export function describeEntry(entry: RegistryEntry): ServerInfo {
     id,
     state,
     roles,
+    groups: { ...entry.groups },
     addresses: entry.addresses.map(formatAddressUrl),
     host,
     pid,

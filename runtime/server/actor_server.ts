@@ -45,6 +45,13 @@ const logger = getLogger(["gxensemble", "server"]);
  */
 const QUERY_WAIT = { registered: 60_000, unregistered: 10_000 };
 
+/**
+ * How long changes of groups are gathered before the registry is told, in ms: shortly if groups have
+ * got their first member here, or lost their last one. The numbers of members matter less.
+ */
+const GROUPS_DELAY = 50;
+const COUNTS_DELAY = 1_000;
+
 /** How many connections of a listener are accepted in one turn of the event loop. */
 const ACCEPTED_PER_TURN = 4;
 
@@ -209,10 +216,12 @@ export class ActorServer {
     });
     this.view.onReachable = (id) => this.#router.retry(id);
     if (options.register) {
-      this.#registration = new Registration(this.actors, {
+      const registration = this.#registration = new Registration(this.actors, {
         entry: () => this.entry,
         leave: () => this.#router.leaveRegistry(),
       });
+      this.actors.groups.onChange = (isOther) =>
+        registration.announceLater(isOther ? GROUPS_DELAY : COUNTS_DELAY);
     }
     this.actors.guard = this.capabilities;
     this.actors.route = this.#router;
@@ -307,12 +316,14 @@ export class ActorServer {
   get entry(): OwnEntry {
     const own = this.#listeners.map(({ address }) => reachable(address));
     const files = new Map(own.map((address) => [formatAddressUrl(address), address]));
+    const groups = this.actors.groups.counts;
     return {
       id: this.id,
       instance: this.#instance,
       addresses: this.#announced?.map((each) => files.get(formatAddressUrl(each)) ?? each) ?? own,
       roles: this.#roles,
       state: this.#state,
+      ...groups && { groups },
       pid: Deno.pid,
       host: hostName(),
       kernel: ownKernel(),
@@ -368,6 +379,24 @@ export class ActorServer {
    */
   get isStarting(): boolean {
     return this.#state === "starting";
+  }
+
+  /**
+   * Whether it is registered, so that other servers find it.
+   *
+   * @internal
+   */
+  get isRegistered(): boolean {
+    return this.#registration !== undefined;
+  }
+
+  /**
+   * Whether it takes new work: it is `up`.
+   *
+   * @internal
+   */
+  get isUp(): boolean {
+    return this.#state === "up";
   }
 
   /**

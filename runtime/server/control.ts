@@ -31,6 +31,7 @@ import {
 } from "./credentials.ts";
 import { CHALLENGE_LENGTH } from "./elevation.ts";
 import {
+  groupName,
   MAX_ADDRESSES,
   registryClient,
   type RegistryEntry,
@@ -60,6 +61,8 @@ import {
 export type ControlHandlers = {
   /** The registered names of its actors, sorted. */
   listActors(): string[];
+  /** Its members of a group, in the order in which they joined. */
+  listMembers(request: { group: string }): ActorId[];
   /** Its connections, except the one of the request. */
   listConnections(): ConnectionInfo[];
   /**
@@ -99,6 +102,8 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
   const { actors, capabilities } = server;
   return {
     listActors: () => actors.actors().flatMap(({ name }) => name ?? []).sort(),
+
+    listMembers: ({ group }) => actors.groups.members(group).map(({ ref }) => ref.actor),
 
     listConnections: (_request, context) =>
       server.connections().filter(({ peer }) => peer !== context.sender.server),
@@ -219,6 +224,7 @@ const MAX_CLAIM = 128;
 /** The checks of the actor `server`. */
 export const controlChecks: RequestChecks = requestChecks<ControlHandlers>({
   listActors: nothing,
+  listMembers: parts({ group: groupName }),
   listConnections: nothing,
   challenge: parts({
     capabilities: checkCapabilities,
@@ -291,6 +297,7 @@ const traffic: Check<Traffic> = parts({ messages: wholeNumber, bytes: wholeNumbe
 /** The checks of answers from another server's actor `server`. */
 export const controlAnswers = answerChecks<ControlHandlers>({
   listActors: listOf(text(MAX_ACTOR_NAME), MAX_LISTED),
+  listMembers: listOf(actorId, MAX_LISTED),
   listConnections: listOf(
     parts({
       peer: serverId,

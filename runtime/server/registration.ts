@@ -53,6 +53,10 @@ export class Registration {
   #actor: Actor | undefined;
   /** Those to tell that the registry has the entry as it is now. */
   readonly #waiting = new Set<() => void>();
+  /** Announces a change later. */
+  #timer: { readonly at: number; readonly handle: ReturnType<typeof setTimeout> } | undefined;
+  /** Whether the entry has changed since it was first read, before there is an actor to add it. */
+  #isChanged = false;
   /** Whether the actor will notice that the connection to the registry is lost. */
   #isMonitored = false;
 
@@ -106,14 +110,30 @@ export class Registration {
 
   /** Starts the actor that keeps the entry in the registry. */
   keep(): Actor {
-    return this.#actor = this.#actors.spawn("registration", (self) => this.#keep(self), {
+    this.#actor = this.#actors.spawn("registration", (self) => this.#keep(self), {
       mailbox: UNBOUNDED,
     });
+    if (this.#isChanged) this.announceChange();
+    return this.#actor;
   }
 
   /** Has that actor add the entry, which has changed. */
   announceChange(): void {
-    this.#actor?.tell(this.#actor, { type: CHANGED });
+    if (this.#actor) this.#actor.tell(this.#actor, { type: CHANGED });
+    else this.#isChanged = true;
+  }
+
+  /** Has the entry added within a time, in ms, with what else changes until then. */
+  announceLater(delay: number): void {
+    if (this.#hasLeft) return;
+    const at = performance.now() + delay;
+    if (this.#timer && this.#timer.at <= at) return;
+    clearTimeout(this.#timer?.handle);
+    const handle = setTimeout(() => {
+      this.#timer = undefined;
+      this.announceChange();
+    }, delay);
+    this.#timer = { at, handle };
   }
 
   /** Adds the entry, which has changed, as soon as the registry answers. */
@@ -127,6 +147,7 @@ export class Registration {
   /** Removes the entry, if the registry may have it. */
   async remove(why: string): Promise<void> {
     this.#hasLeft = true;
+    clearTimeout(this.#timer?.handle);
     this.#actor?.exit(why);
     if (!this.#isAsked) return;
     const { id, instance } = this.#entry();

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkGroupName, MAX_GROUP_NAME, MAX_GROUPS } from "../actor/memberships.ts";
 import type { Messaging } from "../actor/messaging.ts";
 import { ActorRef, REGISTRY_ID } from "../actor/references.ts";
 import { type Client, client, type RequestChecks } from "../actor/service.ts";
@@ -22,6 +23,8 @@ import {
   oneOf,
   optional,
   parts,
+  positive,
+  recordOf,
   requestChecks,
   serverId,
   text,
@@ -44,6 +47,9 @@ export const MAX_WATCHED_IDS = 256;
 
 /** The maximum number of roles in a query for changes. */
 export const MAX_WATCHED_ROLES = 32;
+
+/** The maximum number of groups in a query for changes. */
+export const MAX_WATCHED_GROUPS = 256;
 
 /** The longest time that a query for changes may wait, in ms. */
 export const LONGEST_WAIT = 300_000;
@@ -123,6 +129,8 @@ export interface OwnEntry {
   readonly roles: readonly string[];
   /** Its state. */
   readonly state: OwnState;
+  /** How many of its actors are in each group that has any of them; absent if there is none. */
+  readonly groups?: Readonly<Record<string, number>> | undefined;
   /**
    * Its process id on {@linkcode OwnEntry.host}; absent in entries from databases of version 1.
    */
@@ -203,7 +211,9 @@ export interface RegistryPage extends Staleness {
 export interface ListQuery {
   /** Only servers with this role. Default: all. */
   readonly role?: string | undefined;
-  /** Only servers in these states. Default: `up` with a role, all states without one. */
+  /** Only servers with members of this group, if there is no role. Default: all. */
+  readonly group?: string | undefined;
+  /** Only servers in these states. Default: `up` with a role or a group, else all states. */
   readonly states?: readonly ServerState[] | undefined;
   /** Only ids after this one. Default: from the first. */
   readonly after?: string | undefined;
@@ -211,7 +221,7 @@ export interface ListQuery {
   readonly limit?: number | undefined;
 }
 
-/** A query for changes: of all entries, or of those with these ids or roles. */
+/** A query for changes: of all entries, or of those with these ids, roles or groups. */
 export interface ChangesQuery {
   /** The cursor of a list, or of earlier changes. */
   readonly after: string;
@@ -219,7 +229,9 @@ export interface ChangesQuery {
   readonly ids?: readonly string[] | undefined;
   /** Roles: changes of entries that have one of them, or had one before the change. */
   readonly roles?: readonly string[] | undefined;
-  /** Whether to give all changes, whatever the ids and roles. */
+  /** Groups: changes of entries that have members of one, or had some before the change. */
+  readonly groups?: readonly string[] | undefined;
+  /** Whether to give all changes, whatever the ids, roles and groups. */
   readonly all?: boolean | undefined;
   /** How long to wait for a change if there is none, in ms. */
   readonly wait: number;
@@ -332,6 +344,17 @@ export function revisionOf(cursor: string): number {
   return Number(cursor.slice(cursor.lastIndexOf(":") + 1));
 }
 
+/** The groups that have members in a server. */
+export function groupsOf(entry: Pick<OwnEntry, "groups"> | undefined): string[] {
+  return Object.keys(entry?.groups ?? {});
+}
+
+/** How many members of a group are in a server. */
+export function membersIn({ groups }: Pick<OwnEntry, "groups">, group: string): number {
+  // A group may have the name of something that all objects have.
+  return groups && Object.hasOwn(groups, group) ? groups[group]! : 0;
+}
+
 /** Formats a registered server for messages: `httpd1 (pid 123 on host a)`. */
 export function describeServer(
   { id, pid, host }: Pick<RegistryEntry, "id" | "pid" | "host">,
@@ -399,11 +422,15 @@ export const serverProcess: Check<Pick<OwnEntry, "pid" | "host" | "kernel">> = p
 
 const roles = listOf(utf8(MAX_ROLE), MAX_ROLES);
 
+/** The name of a group. */
+export const groupName: Check<string> = (value) => checkGroupName(utf8(MAX_GROUP_NAME)(value));
+
 const described = {
   id: serverId,
   instance,
   addresses: listOf(shortAddress, MAX_ADDRESSES),
   roles,
+  groups: optional(recordOf(groupName, positive, MAX_GROUPS)),
   ...process,
   version: optional(text(MAX_VERSION)),
   startedAt: optional((value) => wholeNumber(timestamp(value))),
@@ -443,6 +470,7 @@ export const registryChecks: RequestChecks = requestChecks<RegistryHandlers>({
   lookup: parts({ id: serverId }),
   list: parts({
     role: optional(utf8(MAX_ROLE)),
+    group: optional(groupName),
     states: optional(listOf(oneOf(...SERVER_STATES), SERVER_STATES.length)),
     after: optional(serverId),
     limit: optional(wholeNumber),
@@ -451,6 +479,7 @@ export const registryChecks: RequestChecks = requestChecks<RegistryHandlers>({
     after: cursor,
     ids: optional(listOf(serverId, MAX_WATCHED_IDS)),
     roles: optional(listOf(utf8(MAX_ROLE), MAX_WATCHED_ROLES)),
+    groups: optional(listOf(groupName, MAX_WATCHED_GROUPS)),
     all: optional(flag),
     wait: wholeNumber,
   }),

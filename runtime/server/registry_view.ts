@@ -16,8 +16,11 @@ import {
   type ChangesQuery,
   type EntryChange,
   epochOf,
+  groupsOf,
+  MAX_WATCHED_GROUPS,
   MAX_WATCHED_IDS,
   MAX_WATCHED_ROLES,
+  membersIn,
   type RegistryChanges,
   type RegistryEntry,
   type RegistryHandlers,
@@ -47,12 +50,14 @@ const MARGIN = 5_000;
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 3_000;
 
-/** What is watched: the server with an id, all with a role, or all. */
+/** What is watched: the server with an id, all with a role, all with members of a group, or all. */
 export interface Watched {
   /** The id of one server. */
   readonly id?: string | undefined;
   /** A role. */
   readonly role?: string | undefined;
+  /** A group. */
+  readonly group?: string | undefined;
 }
 
 /** A change, for a watcher: the entries that there are when it begins are `present`. */
@@ -74,10 +79,12 @@ export interface WatchOptions {
 /** The parts of the registry's client that a view needs. */
 export type ViewedRegistry = Pick<Client<RegistryHandlers>, "lookup" | "list" | "changes">;
 
-/** Entries that are followed: those of one server, of a role, or all. */
+/** Entries that are followed: those of one server, of a role, of a group, or all. */
 interface Feed extends Watched {
   /** The entries, by id. */
   entries: Map<string, RegistryEntry>;
+  /** The same, sorted by id; undefined until that is needed. */
+  sorted: RegistryEntry[] | undefined;
   /** The watchers. */
   readonly queues: Set<WatchQueue<WatchedChange>>;
   /** The cursor for the changes after the entries; undefined until they are loaded. */
@@ -103,6 +110,7 @@ export class RegistryView {
   readonly #wait: number;
   readonly #ids = new Map<string, Feed>();
   readonly #roles = new Map<string, Feed>();
+  readonly #groups = new Map<string, Feed>();
   #all: Feed | undefined;
   /** Since when servers that are followed are unreachable. */
   readonly #unreachable = new Map<string, number>();
@@ -135,7 +143,7 @@ export class RegistryView {
     this.#wait = wait;
   }
 
-  /** The number of servers and roles that are followed. */
+  /** The number of servers, roles and groups that are followed. */
   get size(): number {
     return this.#feeds().length;
   }
@@ -196,11 +204,33 @@ export class RegistryView {
    * @throws {EnsembleError} if the registry does not answer, and the role is not followed yet.
    */
   async withRole(role: string, options?: AskOptions): Promise<RegistryEntry[]> {
-    const feed = this.#roles.get(role);
+    return await this.#allOf({ role }, options);
+  }
+
+  /** The servers with members of a group, as {@linkcode RegistryView.withRole} gives those with a role. */
+  async withGroup(group: string, options?: AskOptions): Promise<readonly RegistryEntry[]> {
+    return this.knownWithGroup(group) ?? await this.#allOf({ group }, options);
+  }
+
+  /**
+   * The same without asking the registry: those last known if it is away; undefined if the group is
+   * not followed yet.
+   */
+  knownWithGroup(group: string): readonly RegistryEntry[] | undefined {
+    const feed = this.#groups.get(group);
+    if (!feed?.isFollowed || feed.isLost) return undefined;
+    feed.used = performance.now();
+    // Messages to a group must not wait for a registry that does not answer.
+    if (this.#away) this.useLastKnown({ message: this.#away.reason });
+    return feed.sorted ??= sorted(feed.entries);
+  }
+
+  async #allOf(watched: Watched, options?: AskOptions): Promise<RegistryEntry[]> {
+    const feed = this.#feedOf(watched);
     if (feed) feed.used = performance.now();
     if (feed && this.#isTrue(feed)) return sorted(feed.entries);
     try {
-      return sorted(await this.#load({ role }, options));
+      return sorted(await this.#load(watched, options));
     } catch (error) {
       if (!feed) throw error;
       this.useLastKnown(error as Error);
@@ -246,7 +276,7 @@ export class RegistryView {
    *
    * @param error why the registry does not answer.
    */
-  useLastKnown({ message }: Error): void {
+  useLastKnown({ message }: Pick<Error, "message">): void {
     if (this.#isLogged) return;
     this.#isLogged = true;
     logger.warn("{reason}; until the registry is back, servers are found where they were last", {
@@ -264,20 +294,28 @@ export class RegistryView {
   }
 
   #feeds(): Feed[] {
-    return [...this.#ids.values(), ...this.#roles.values(), ...this.#all ? [this.#all] : []];
+    return [
+      ...this.#ids.values(),
+      ...this.#roles.values(),
+      ...this.#groups.values(),
+      ...this.#all ? [this.#all] : [],
+    ];
   }
 
-  #feedOf({ id, role }: Watched): Feed | undefined {
+  #feedOf({ id, role, group }: Watched): Feed | undefined {
     if (id !== undefined) return this.#ids.get(id);
-    return role === undefined ? this.#all : this.#roles.get(role);
+    if (role !== undefined) return this.#roles.get(role);
+    return group === undefined ? this.#all : this.#groups.get(group);
   }
 
   #add(watched: Watched): Feed {
-    const { id, role } = watched;
+    const { id, role, group } = watched;
     const feed: Feed = {
       id,
       role,
+      group,
       entries: new Map(),
+      sorted: undefined,
       queues: new Set(),
       cursor: undefined,
       revision: 0,
@@ -287,6 +325,7 @@ export class RegistryView {
     };
     if (id !== undefined) this.#ids.set(id, feed);
     else if (role !== undefined) this.#roles.set(role, feed);
+    else if (group !== undefined) this.#groups.set(group, feed);
     else this.#all = feed;
     return feed;
   }
@@ -310,14 +349,17 @@ export class RegistryView {
     if (feed.queues.size > 0) return entries;
     if (isCurrent) {
       feed.entries = entries;
+      feed.sorted = undefined;
       feed.revision = Math.max(feed.revision, revisionOf(cursor));
     } else this.#set(feed, entries, cursor);
-    this.#follow(FOLLOW_DELAY);
+    // A group is used for many messages, which must not ask the registry each.
+    this.#follow(watched.group === undefined ? FOLLOW_DELAY : 0);
     return entries;
   }
 
   #set(feed: Feed, entries: Map<string, RegistryEntry>, cursor: string): void {
     feed.entries = entries;
+    feed.sorted = undefined;
     feed.cursor = cursor;
     feed.revision = revisionOf(cursor);
     feed.isFollowed = false;
@@ -325,7 +367,7 @@ export class RegistryView {
   }
 
   async #fetch(
-    { id, role }: Watched,
+    { id, role, group }: Watched,
     options?: AskOptions,
   ): Promise<{ entries: Map<string, RegistryEntry>; cursor: string }> {
     if (id !== undefined) {
@@ -338,7 +380,10 @@ export class RegistryView {
     let cursor: string | undefined;
     let after: string | undefined;
     while (true) {
-      const page = await this.#registry.list({ role, states: SERVER_STATES, after }, options);
+      const page = await this.#registry.list(
+        { role, group, states: SERVER_STATES, after },
+        options,
+      );
       this.#noteStaleness(page);
       for (const entry of page.entries) entries.set(entry.id, entry);
       cursor ??= page.cursor;
@@ -434,13 +479,15 @@ export class RegistryView {
     }
   }
 
-  #interest(): Pick<ChangesQuery, "ids" | "roles" | "all"> {
-    const ids = [...this.#ids.keys()];
-    const roles = [...this.#roles.keys()];
-    if (this.#all || ids.length > MAX_WATCHED_IDS || roles.length > MAX_WATCHED_ROLES) {
-      return { all: true };
-    }
-    return { ids, roles };
+  #interest(): Pick<ChangesQuery, "ids" | "roles" | "groups" | "all"> {
+    const isMore = this.#ids.size > MAX_WATCHED_IDS || this.#roles.size > MAX_WATCHED_ROLES ||
+      this.#groups.size > MAX_WATCHED_GROUPS;
+    if (this.#all || isMore) return { all: true };
+    return {
+      ids: [...this.#ids.keys()],
+      roles: [...this.#roles.keys()],
+      ...this.#groups.size > 0 && { groups: [...this.#groups.keys()] },
+    };
   }
 
   #take(answer: RegistryChanges): void {
@@ -471,6 +518,10 @@ export class RegistryView {
     for (const feed of this.#roles.values()) {
       if (change.roles.includes(feed.role!) || feed.entries.has(id)) this.#apply(feed, change);
     }
+    for (const feed of this.#groups.values()) {
+      const hasMembers = change.entry && membersIn(change.entry, feed.group!) > 0;
+      if (hasMembers || feed.entries.has(id)) this.#apply(feed, change);
+    }
     if (this.#all) this.#apply(this.#all, change);
     if (change.entry && change.change !== "unreachable") this.onReachable(id);
   }
@@ -483,10 +534,11 @@ export class RegistryView {
     // A page of a list may be newer than the first one, whose cursor counts.
     if (known && known.revision >= change.revision) return;
     if (!known && !entry) return;
-    const belongs = entry && (feed.role === undefined || entry.roles.includes(feed.role));
+    const belongs = entry && isIn(feed, entry);
     if (!known && !belongs) return;
     if (belongs) feed.entries.set(id, entry);
     else feed.entries.delete(id);
+    feed.sorted = undefined;
     for (const queue of feed.queues) queue.push(change);
   }
 
@@ -503,7 +555,7 @@ export class RegistryView {
 
   #forgetUnused(): void {
     const old = performance.now() - FOLLOWED_TIME;
-    for (const feeds of [this.#ids, this.#roles]) {
+    for (const feeds of [this.#ids, this.#roles, this.#groups]) {
       for (const [key, { used, queues }] of feeds) {
         if (used >= old || queues.size > 0) continue;
         feeds.delete(key);
@@ -545,6 +597,12 @@ export class RegistryView {
     this.#endPause = resolve;
     return within(shortened(pause), promise);
   }
+}
+
+/** Whether an entry belongs to what is watched. */
+function isIn({ role, group }: Watched, entry: RegistryEntry): boolean {
+  if (role !== undefined) return entry.roles.includes(role);
+  return group === undefined || membersIn(entry, group) > 0;
 }
 
 /** Whether a cursor of the same store comes before another. */
@@ -592,9 +650,13 @@ function differences(
   return [...changes, ...ofEntries.sort((a, b) => a.revision - b.revision)];
 }
 
-/** Whether two entries of an instance have the same roles and addresses. */
+/** Whether two entries of an instance have the same roles, addresses and groups. */
 function isAlike(one: RegistryEntry, other: RegistryEntry): boolean {
-  const parts = ({ roles, addresses }: RegistryEntry) =>
-    JSON.stringify([roles, addresses.map(formatAddressUrl)]);
+  const parts = (entry: RegistryEntry) =>
+    JSON.stringify([
+      entry.roles,
+      entry.addresses.map(formatAddressUrl),
+      groupsOf(entry).sort().map((group) => [group, membersIn(entry, group)]),
+    ]);
   return parts(one) === parts(other);
 }

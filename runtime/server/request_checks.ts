@@ -171,6 +171,12 @@ export const wholeNumber: Check<number> = (value) => {
   throw new Mismatch(value, "a whole number");
 };
 
+/** A positive integer. */
+export const positive: Check<number> = (value) => {
+  if (Number.isSafeInteger(value) && value as number > 0) return value as number;
+  throw new Mismatch(value, "a positive whole number");
+};
+
 /** The number of a device or an inode: 64 bits, rounded if large. */
 const fileNumber: Check<number> = (value) => {
   if (Number.isInteger(value) && value as number >= 0) return value as number;
@@ -226,19 +232,26 @@ export function pairOf<Item>(check: Check<Item>): Check<[Item, Item]> {
   };
 }
 
-/** An object of texts, each of limited length, and at most `count` of them. */
-export function textByText(length: number, count: number): Check<Record<string, string>> {
-  const short = text(length);
-  return (value) => {
-    if (typeof value !== "object" || value === null) {
-      throw new Mismatch(value, "an object of texts");
-    }
-    const entries = Object.entries(value);
-    if (entries.length > count) throw new Mismatch(value, `an object of up to ${count} texts`);
+/** An object with at most `count` keys, all of whose keys and values pass a check. */
+export function recordOf<Value>(
+  key: Check<string>,
+  value: Check<Value>,
+  count: number,
+): Check<Record<string, Value>> {
+  return (given) => {
+    if (typeof given !== "object" || given === null) throw new Mismatch(given, "an object");
+    const entries = Object.entries(given);
+    if (entries.length > count) throw new Mismatch(given, `an object of up to ${count} parts`);
+    // Unlike an assignment, this makes a property of any name, `__proto__` included.
     return Object.fromEntries(
-      entries.map(([key, text]) => within(key, () => [short(key), short(text)])),
+      entries.map(([name, part]) => within(name, () => [key(name), value(part)])),
     );
   };
+}
+
+/** An object of texts, each of limited length, and at most `count` of them. */
+export function textByText(length: number, count: number): Check<Record<string, string>> {
+  return recordOf(text(length), text(length), count);
 }
 
 /** One of several forms, distinguished by the part `kind`. */

@@ -81,7 +81,10 @@ export function testConformance(kind: StoreKind): void {
   });
 
   test("an entry is reported as it was put, with the revision", async (followed) => {
-    const entry = ownEntry("a", { roles: ["httpd", "a b", "(c)", '"d"', "", "ü"] });
+    const entry = ownEntry("a", {
+      roles: ["httpd", "a b", "(c)", '"d"', "", "ü"],
+      groups: JSON.parse('{ "orders": 3, "a b": 1, "ü\\"": 2, "toString": 4, "__proto__": 5 }'),
+    });
     const revision = await followed.put(entry);
     assert.deepEqual(followed.get("a"), { ...entry, revision });
     assert.deepEqual(followed.changes, [{
@@ -90,6 +93,7 @@ export function testConformance(kind: StoreKind): void {
       revision,
       roles: entry.roles,
       lostRoles: [],
+      lostGroups: [],
       entry: { ...entry, revision },
     }]);
     assert.equal(followed.directory.revision, revision);
@@ -129,6 +133,34 @@ export function testConformance(kind: StoreKind): void {
     const revisions = changes.map(({ revision }) => revision);
     assert.deepEqual(revisions, [...new Set(revisions)].sort((a, b) => a - b));
     assert.equal(changes.at(-1)!.entry, undefined);
+  });
+
+  test("a change says which groups have lost their last member", async (followed) => {
+    await followed.put(ownEntry("a", { groups: { g: 1, h: 2 } }));
+    await followed.put(ownEntry("a", { groups: { g: 2 } }));
+    await followed.put(ownEntry("a", { groups: { g: 2, i: 1 } }));
+    await followed.put(ownEntry("a"));
+    await followed.put(ownEntry("a", { groups: { g: 1, i: 1 }, instance: NEW }));
+    await followed.put(ownEntry("a", { groups: { g: 1 }, instance: OLD }));
+    await followed.remove("a");
+    assert.deepEqual(followed.told, [
+      "up a",
+      "changed a",
+      "changed a",
+      "changed a",
+      "up a",
+      "up a",
+      "left a",
+    ]);
+    assert.deepEqual(followed.changes.map(({ lostGroups }) => lostGroups), [
+      [],
+      ["h"],
+      [],
+      ["g", "i"],
+      [],
+      ["i"],
+      ["g"],
+    ]);
   });
 
   test("another instance that takes an id over is one change", async (followed) => {
@@ -245,6 +277,8 @@ export function testConformance(kind: StoreKind): void {
           const entry = ownEntry(id, {
             state: random.pick(["starting", "up", "draining"]),
             roles: ["a", "b", "c"].filter(() => random.below(2) === 0),
+            ...random.below(4) > 0 &&
+              { groups: { [random.pick(["g", "h"])]: 1 + random.below(3) } },
             instance: random.pick([OLD, NEW]),
           });
           await followed.put(entry);
@@ -259,6 +293,14 @@ export function testConformance(kind: StoreKind): void {
         assert.deepEqual(
           ids,
           wanted.filter(({ roles }) => roles.includes(role)).map(({ id }) => id),
+        );
+      }
+      for (const group of ["g", "h"]) {
+        const states = ["starting", "up", "draining"] as const;
+        const ids = followed.directory.page({ group, states }).entries.map(({ id }) => id);
+        assert.deepEqual(
+          ids,
+          wanted.filter(({ groups }) => groups?.[group]).map(({ id }) => id),
         );
       }
     }));
@@ -276,7 +318,7 @@ export function testConformance(kind: StoreKind): void {
   testReopened("what was there is there when it is opened again", async (open) => {
     const first = await open();
     const { epoch } = first.store;
-    await first.put(ownEntry("a", { roles: ["r", "ü"] }));
+    await first.put(ownEntry("a", { roles: ["r", "ü"], groups: { g: 1, "h i": 2 } }));
     await first.put(ownEntry("b", { state: "starting" }));
     await first.put(ownEntry("c"));
     await first.remove("c");
@@ -286,6 +328,7 @@ export function testConformance(kind: StoreKind): void {
     await using second = await open();
     assert.equal(second.store.epoch, epoch);
     assert.deepEqual(second.entries, entries);
+    assert.deepEqual(second.directory.page({ group: "h i" }).entries, [entries[0]]);
     assert.ok(second.directory.revision >= revision);
     assert.ok(await second.put(ownEntry("d")) > revision);
   });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Journal, LocalStore, MemoryStore } from "../../registry/local_store.ts";
 import type { Removal, Snapshot, StoredChange } from "../../registry/store.ts";
+import { MAX_GROUP_NAME, MAX_GROUPS } from "../../runtime/actor/memberships.ts";
 import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { type Asker, listServers } from "../../runtime/ensemble/remote.ts";
 import type { Presence } from "../../runtime/server/presence.ts";
@@ -106,6 +107,13 @@ Deno.test("changes are made in the order they came", async () => {
   assert.equal(await removed, true);
 });
 
+/** Groups with the longest names. */
+function manyGroups(count: number): Record<string, number> {
+  return Object.fromEntries(
+    Array.from({ length: count }, (_, n) => [`${n}`.padEnd(MAX_GROUP_NAME, "g"), 1e15]),
+  );
+}
+
 Deno.test("an entry has limits", async () => {
   await using ensemble = new LocalEnsemble();
   const registry = await ensemble.startRegistry();
@@ -118,6 +126,7 @@ Deno.test("an entry has limits", async () => {
   const largest = entry("a", {
     addresses: [longest, ...Array(MAX_ADDRESSES - 1).fill(TCP)],
     roles: ["ü".repeat(MAX_ROLE / 2), ...Array(MAX_ROLES - 1).fill("r".repeat(MAX_ROLE))],
+    groups: manyGroups(MAX_GROUPS),
     pid: 1,
     host,
   });
@@ -133,6 +142,14 @@ Deno.test("an entry has limits", async () => {
     { roles: Array(MAX_ROLES + 1).fill("r") },
     { roles: ["r".repeat(MAX_ROLE + 1)] },
     { roles: ["ü".repeat(MAX_ROLE / 2 + 1)] },
+    { groups: manyGroups(MAX_GROUPS + 1) },
+    { groups: { ["ü".repeat(MAX_GROUP_NAME / 2 + 1)]: 1 } },
+    { groups: { "": 1 } },
+    { groups: { g: 0 } },
+    { groups: { g: -1 } },
+    { groups: { g: 0.5 } },
+    { groups: { g: "1" as never } },
+    { groups: 1 as never },
     { host: `${host}h` },
     { pid: -1 },
     { pid: "1" as never },
@@ -223,6 +240,7 @@ Deno.test("a page of the largest entries fits into a frame", async () => {
       entry(`s${n}`, {
         addresses: Array.from({ length: MAX_ADDRESSES }, () => ({ kind: "unix", host: "h", path })),
         roles: Array.from({ length: MAX_ROLES }, (_, n) => `${n}`.padEnd(MAX_ROLE, "r")),
+        groups: manyGroups(MAX_GROUPS),
         host: "h".repeat(MAX_HOST),
         pid: 1,
       }),

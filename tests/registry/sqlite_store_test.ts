@@ -267,6 +267,22 @@ const OLDER_VERSIONS: Readonly<Record<number, string>> = {
         kernel = '{"boot":"b","processes":"pid:[1]"}' WHERE id = 'httpd1';
       UPDATE server SET sockets = '[null, null]' WHERE id = 'httpd2';
       PRAGMA user_version = 3`,
+  4: `ALTER TABLE server ADD COLUMN pid INTEGER;
+      ALTER TABLE server ADD COLUMN host TEXT;
+      ALTER TABLE server ADD COLUMN sockets TEXT;
+      ALTER TABLE server ADD COLUMN kernel TEXT;
+      ALTER TABLE server ADD COLUMN version TEXT;
+      ALTER TABLE server ADD COLUMN started_at INTEGER;
+      ALTER TABLE server ADD COLUMN state TEXT NOT NULL DEFAULT 'up';
+      ALTER TABLE server ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;
+      DELETE FROM server WHERE id LIKE 'rogue%' OR id = 'registry';
+      UPDATE server SET sockets = '[null]', version = '1.2.3', started_at = 7 WHERE id = 'httpd1';
+      CREATE TABLE registry (epoch TEXT NOT NULL, revision INTEGER NOT NULL, since INTEGER NOT NULL)
+        STRICT;
+      INSERT INTO registry VALUES ('e', 1, 1);
+      CREATE TABLE change (revision INTEGER PRIMARY KEY, change TEXT NOT NULL, id TEXT NOT NULL,
+        roles TEXT NOT NULL, lost_roles TEXT NOT NULL, server TEXT) STRICT;
+      PRAGMA user_version = 4`,
 };
 
 /** What the entries of each version have besides. */
@@ -285,6 +301,7 @@ const ADDED: Readonly<Record<number, readonly [object, object]>> = {
     },
     {},
   ],
+  4: [{ version: "1.2.3", startedAt: 7 }, {}],
 };
 
 for (const [version, sql] of Object.entries(OLDER_VERSIONS)) {
@@ -306,9 +323,43 @@ for (const [version, sql] of Object.entries(OLDER_VERSIONS)) {
       await using followed = await start(path);
       assert.equal(await followed.put(ownEntry("httpd1")), 2);
       const found = inDatabase(path, (database) => database.prepare("PRAGMA user_version").get()!);
-      assert.equal(found.user_version, 4);
+      assert.equal(found.user_version, 5);
     }));
 }
+
+Deno.test("the changes in a database of version 4 are kept", () =>
+  withPath(async (path) => {
+    await Deno.copyFile(new URL("./version_1.db", import.meta.url), path);
+    const instance = "01".repeat(INSTANCE_LENGTH);
+    const server = JSON.stringify([
+      ...["httpd1", instance, "", "[]", null, null, "[]", null, null, null],
+      ...["up", 2],
+    ]);
+    inDatabase(path, (database) => {
+      database.exec(OLDER_VERSIONS[4]!);
+      database.prepare("INSERT INTO change VALUES (2, 'up', 'httpd1', '[]', '[\"r\"]', ?)").run(
+        server,
+      );
+      database.exec("UPDATE registry SET revision = 2");
+    });
+    await using followed = await start(path);
+    assert.deepEqual(followed.directory.log.after(1), [{
+      change: "up",
+      id: "httpd1",
+      revision: 2,
+      roles: [],
+      lostRoles: ["r"],
+      lostGroups: [],
+      entry: {
+        id: "httpd1",
+        instance: Uint8Array.fromHex(instance),
+        addresses: [],
+        roles: [],
+        state: "up",
+        revision: 2,
+      },
+    }]);
+  }));
 
 Deno.test("a migration that fails leaves the database as it was", () =>
   withPath(async (path) => {
@@ -352,6 +403,8 @@ Deno.test("SqliteStore names a database with an invalid entry, and does not star
       "UPDATE server SET addresses = 'nonsense('",
       "UPDATE server SET roles = '{'",
       "UPDATE server SET state = 'nonsense'",
+      "UPDATE server SET groups = '{'",
+      "UPDATE server SET groups = '{\"g\":-1}'",
       "UPDATE server SET id = '../a'",
       "DELETE FROM registry",
     ];

@@ -4,6 +4,7 @@ import type { AskOptions } from "../../../runtime/actor/messaging.ts";
 import {
   type ChangesQuery,
   type EntryChange,
+  groupsOf,
   type ListQuery,
   type RegistryChanges,
   type RegistryEntry,
@@ -22,6 +23,15 @@ import { type FakeClock, stopClock } from "../../fake_clock.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 
 const WAIT = 60_000;
+
+/** What a change of a group affects, apart from roles. */
+function asInterest(group: string): string {
+  return `group ${group}`;
+}
+
+function interestsIn({ roles = [], groups = [] }: ChangesQuery): string[] {
+  return [...roles, ...groups.map(asInterest)];
+}
 
 /** A registry in memory that can be away, and can lose its changes. */
 class FakeRegistry implements ViewedRegistry {
@@ -44,25 +54,35 @@ class FakeRegistry implements ViewedRegistry {
     return this.#waiting?.query;
   }
 
-  put(id: string, state: ServerState = "up", roles: readonly string[] = ["worker"]): void {
+  put(
+    id: string,
+    state: ServerState = "up",
+    roles: readonly string[] = ["worker"],
+    groups: Readonly<Record<string, number>> = {},
+  ): void {
     const old = this.entries.get(id);
     const entry = {
       id,
       state,
       roles,
+      groups,
       revision: ++this.revision,
       addresses: [],
       instance: new Uint8Array(32),
     };
     this.entries.set(id, entry);
     const change = old?.state === state ? "changed" : state;
-    this.#tell({ change, id, roles, revision: this.revision, entry }, old?.roles);
+    this.#tell({ change, id, roles, revision: this.revision, entry }, [
+      ...old?.roles ?? [],
+      ...groupsOf(old).map(asInterest),
+    ]);
   }
 
   remove(id: string, change: "left" | "gone" = "left"): void {
-    const { roles } = this.entries.get(id)!;
+    const old = this.entries.get(id)!;
     this.entries.delete(id);
-    this.#tell({ change, id, roles, revision: ++this.revision });
+    const { roles } = old;
+    this.#tell({ change, id, roles, revision: ++this.revision }, groupsOf(old).map(asInterest));
   }
 
   /** Forgets the changes, and its entries with them. */
@@ -91,8 +111,9 @@ class FakeRegistry implements ViewedRegistry {
   list(query: ListQuery) {
     this.lists.push(query);
     return this.#answer(() => ({
-      entries: [...this.entries.values()].filter(({ roles }) =>
-        query.role === undefined || roles.includes(query.role)
+      entries: [...this.entries.values()].filter(({ roles, groups = {} }) =>
+        (query.role === undefined || roles.includes(query.role)) &&
+        (query.group === undefined || query.group in groups)
       ),
       cursor: this.cursor,
     }));
@@ -115,7 +136,8 @@ class FakeRegistry implements ViewedRegistry {
     if (!query.after.startsWith(`${this.epoch}:`)) {
       return { cursor: this.cursor, changes: [], compacted: true };
     }
-    const { all, ids = [], roles = [], wait } = query;
+    const { all, ids = [], wait } = query;
+    const roles = interestsIn(query);
     const changes = this.#log.filter(({ change, affected }) =>
       change.revision > revisionOf(query.after) &&
       (all || ids.includes(change.id) || affected.some((role) => roles.includes(role)))
@@ -124,13 +146,14 @@ class FakeRegistry implements ViewedRegistry {
   }
 
   #tell(change: EntryChange, lostRoles: readonly string[] = []): void {
-    const affected = [...change.roles, ...lostRoles];
+    const affected = [...change.roles, ...lostRoles, ...groupsOf(change.entry).map(asInterest)];
     this.#log.push({ change, affected });
     const { query, settle } = this.#waiting ?? {};
     if (!query || !settle) return;
-    const { all, ids, roles } = query;
+    const { all, ids } = query;
+    const roles = interestsIn(query);
     const isWanted = all || ids?.includes(change.id) ||
-      affected.some((role) => roles?.includes(role));
+      affected.some((role) => roles.includes(role));
     if (!isWanted) return;
     this.#waiting = undefined;
     settle.resolve({ cursor: this.cursor, changes: [change] });
@@ -219,6 +242,35 @@ Deno.test("withRole asks once, and then answers from the view", async () => {
   await eventually(() => registry.waiting !== undefined);
   assert.deepEqual(await ids(), ["b", "d"]);
   assert.equal(registry.lists.length, 1);
+});
+
+Deno.test("withGroup follows a group at once, and does not wait for a registry that is away", async () => {
+  using logs = await CapturedLogs.start();
+  void logs;
+  using viewed = new Viewed();
+  const { registry, view } = viewed;
+  registry.put("a", "up", [], { g: 1 });
+  registry.put("b", "up", [], { h: 1 });
+  assert.equal(view.knownWithGroup("g"), undefined);
+  assert.deepEqual((await view.withGroup("g")).map(({ id }) => id), ["a"]);
+  await viewed.clock.tickAsync(1);
+  await eventually(() => registry.waiting !== undefined);
+  assert.deepEqual(registry.waiting?.groups, ["g"]);
+  const step = async (make: () => void) => {
+    make();
+    await eventually(() => registry.waiting !== undefined);
+    return view.knownWithGroup("g")!.map(({ id, groups }) => `${id} ${groups?.g}`);
+  };
+  assert.deepEqual(await step(() => registry.put("b", "up", [], { h: 1, g: 2 })), ["a 1", "b 2"]);
+  assert.deepEqual(await step(() => registry.put("a", "up", [], { g: 3 })), ["a 3", "b 2"]);
+  assert.deepEqual(await step(() => registry.put("b", "up", [], { h: 1 })), ["a 3"]);
+  assert.deepEqual(await step(() => registry.remove("a")), []);
+  assert.deepEqual(await step(() => registry.put("b", "draining", [], { g: 1 })), ["b 1"]);
+  registry.goAway();
+  await eventually(() => view.awayFor !== undefined);
+  assert.deepEqual((await view.withGroup("g")).map(({ id }) => id), ["b"]);
+  await assert.rejects(view.withGroup("h"), DisconnectedError);
+  assert.equal(registry.lists.length, 2);
 });
 
 Deno.test("all changes are asked for when there are too many servers to name", async () => {
