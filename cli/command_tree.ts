@@ -8,6 +8,7 @@ import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typing
 import { adminCommand } from "./commands/admin.ts";
 import { authorizeCommand, retractCommand } from "./commands/authorize.ts";
 import { caCommand } from "./commands/ca.ts";
+import { callCommand, tellCommand } from "./commands/call.ts";
 import { compileCommand } from "./commands/compile.ts";
 import { completeCommand, completionsCommand } from "./commands/completions.ts";
 import { cookieCommand } from "./commands/cookie.ts";
@@ -42,6 +43,8 @@ export function commandTree(): CommandUnknownOpts {
     compileCommand(),
     evalCommand(),
     replCommand(),
+    callCommand(),
+    tellCommand(),
     pingCommand(),
     shutdownCommand(),
     listServersCommand(),

@@ -4,12 +4,7 @@
  *
  * @module
  */
-import {
-  Argument,
-  Command,
-  type CommandUnknownOpts,
-  Option,
-} from "npm:@commander-js/extra-typings@^15.1.0";
+import { Argument, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { checkServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { formatNotation, parseSymbols, symbol } from "../../runtime/notation.ts";
@@ -18,25 +13,29 @@ import { checkCapabilities, KNOWN_CAPABILITIES } from "../../runtime/server/capa
 import { shortInstance } from "../../runtime/server/credentials.ts";
 import { ArgumentUnlessListing, completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
-import {
-  addResultOptions,
-  addServersOptions,
-  type ClientOptions,
-  type NamedServers,
-  namedServers,
-  type OutputOptions,
-  serverListArgument,
-} from "../kit/options.ts";
+import { addResultOptions, type ClientOptions, type OutputOptions } from "../kit/options.ts";
 import { printLine, printNotice } from "../kit/output.ts";
 import type { PassphraseOptions } from "../kit/prompts.ts";
+import {
+  addParallelOptions,
+  addServersOptions,
+  namedServers,
+  type ParallelOptions,
+  serverListArgument,
+  ServersCommand,
+  type ServerSet,
+} from "../kit/server_set_options.ts";
 
-interface AuthorizeOptions extends ClientOptions, OutputOptions, PassphraseOptions {}
+interface AuthorizeOptions
+  extends ClientOptions, OutputOptions, PassphraseOptions, ParallelOptions {}
 
 /** Grants capabilities in servers to another server, or lists the servers that have some. */
 export function authorizeCommand(): CommandUnknownOpts {
-  const command = new Command("authorize").description("authorize capabilities for a server");
+  const command = new ServersCommand("authorize").description(
+    "authorize capabilities for a server",
+  );
   return addResultOptions(
-    addServersOptions(command).addOption(
+    addParallelOptions(addServersOptions(command)).addOption(
       new Option("--list", "lists the servers that have capabilities, and changes nothing").default(
         false,
       ),
@@ -85,13 +84,13 @@ export function authorizeCommand(): CommandUnknownOpts {
 }
 
 async function authorize(
-  servers: NamedServers,
+  servers: ServerSet,
   { authorizedId, capabilities, ...options }: AuthorizeOptions & {
     authorizedId: string;
     capabilities: string[];
   },
 ): Promise<void> {
-  const { inEachServer } = await import("../kit/servers.ts");
+  const { inEachServer } = await import("../kit/server_set.ts");
   const { controlClient } = await import("../../runtime/ensemble/remote.ts");
   const { describeServer } = await import("../../runtime/server/registry_protocol.ts");
   const request = { server: authorizedId, capabilities };
@@ -116,8 +115,8 @@ async function authorize(
  * Prints the servers that have capabilities: `(other (shutdown) "2026-01-02T03:04:05.678Z" by
  * "0123456789abcdef")`, without the last for any instance.
  */
-async function listAuthorized(servers: NamedServers, options: AuthorizeOptions): Promise<void> {
-  const { inEachServer } = await import("../kit/servers.ts");
+async function listAuthorized(servers: ServerSet, options: AuthorizeOptions): Promise<void> {
+  const { inEachServer } = await import("../kit/server_set.ts");
   const { controlClient } = await import("../../runtime/ensemble/remote.ts");
   await inEachServer(servers, {
     ...options,
@@ -151,10 +150,10 @@ function toJson({ server, instance, capabilities, since, by }: Delegation): obje
 
 /** Revokes all capabilities that a server has in others. */
 export function retractCommand(): CommandUnknownOpts {
-  const command = new Command("retract").description(
+  const command = new ServersCommand("retract").description(
     "retract all capabilities granted to a server",
   );
-  return addResultOptions(addServersOptions(command))
+  return addResultOptions(addParallelOptions(addServersOptions(command)))
     .addArgument(serverListArgument())
     .addArgument(
       completing(
@@ -172,7 +171,7 @@ export function retractCommand(): CommandUnknownOpts {
     )
     .action(async (names, authorizedId, options, command) => {
       const servers = namedServers(names, { ...options, command });
-      const { inEachServer } = await import("../kit/servers.ts");
+      const { inEachServer } = await import("../kit/server_set.ts");
       const { controlClient } = await import("../../runtime/ensemble/remote.ts");
       await inEachServer(servers, {
         ...options,

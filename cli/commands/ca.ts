@@ -29,13 +29,13 @@ import {
   forceOption,
   jsonOption,
   type OutputOptions,
-  parseNames,
   passphraseFileOption,
   serverIdArgument,
   viewOption,
 } from "../kit/options.ts";
 import { printJson, printLine, printNotice } from "../kit/output.ts";
 import type { PassphraseOptions } from "../kit/prompts.ts";
+import { parseNames } from "../kit/server_set_options.ts";
 
 /** Commander's own report of an unknown command, which it does not declare. */
 interface Reporting {

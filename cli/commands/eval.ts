@@ -3,27 +3,24 @@
  *
  * @module
  */
-import {
-  Argument,
-  Command,
-  type CommandUnknownOpts,
-} from "npm:@commander-js/extra-typings@^15.1.0";
+import { Argument, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { completing } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
+import { addResultOptions, NO_LIMIT } from "../kit/options.ts";
+import { printValue } from "../kit/output.ts";
 import {
-  addResultOptions,
+  addParallelOptions,
   addServersOptions,
   namedServers,
-  NO_LIMIT,
   serverListArgument,
-} from "../kit/options.ts";
-import { printValue } from "../kit/output.ts";
+  ServersCommand,
+} from "../kit/server_set_options.ts";
 
 /** Evaluates an expression in running servers and prints its values. */
 export function evalCommand(): CommandUnknownOpts {
-  const command = new Command("eval").description("evals code in a running server");
-  return addResultOptions(addServersOptions(command, NO_LIMIT))
+  const command = new ServersCommand("eval").description("evals code in a running server");
+  return addResultOptions(addParallelOptions(addServersOptions(command, NO_LIMIT)))
     .addArgument(serverListArgument())
     .addArgument(completing("nothing", new Argument("<expr>", "the expression to eval")))
     .addHelpText(
@@ -46,7 +43,7 @@ export function evalCommand(): CommandUnknownOpts {
     )
     .action(async (names, expression, options, command) => {
       const servers = namedServers(names, { ...options, command });
-      const { inEachServer } = await import("../kit/servers.ts");
+      const { inEachServer } = await import("../kit/server_set.ts");
       const { loaderClient } = await import("../../runtime/ensemble/remote.ts");
       const { json, timeout = Infinity } = options;
       await inEachServer(servers, {

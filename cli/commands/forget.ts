@@ -11,13 +11,12 @@ import {
   forceOption,
   jsonOption,
   logOption,
-  namedServers,
   passphraseFileOption,
   registryOption,
-  serverListArgument,
   timeoutOption,
 } from "../kit/options.ts";
 import { printLine } from "../kit/output.ts";
+import { namedServers, serverListArgument } from "../kit/server_set_options.ts";
 
 /** Removes the registry's entries of servers that are not alive. */
 export function forgetCommand(): CommandUnknownOpts {
@@ -39,8 +38,9 @@ export function forgetCommand(): CommandUnknownOpts {
       ),
     )
     .action(async (names, { force, ...options }, command) => {
-      const servers = namedServers(names, { role: false, command });
-      const { inEachServer, suggestServers } = await import("../kit/servers.ts");
+      const servers = namedServers(names, { command });
+      const { inEachServer } = await import("../kit/server_set.ts");
+      const { suggestServers } = await import("../kit/servers.ts");
       const { registryClient } = await import("../../runtime/server/registry_protocol.ts");
       await inEachServer(servers, {
         ...options,

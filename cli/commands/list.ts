@@ -25,12 +25,21 @@ import {
   readServerId,
   registryOption,
   RUNNING_STATES,
-  serverIdArgument,
   stateOption,
   timeoutOption,
 } from "../kit/options.ts";
 import { printError, printJson, printLine } from "../kit/output.ts";
+import {
+  addParallelOptions,
+  addServersOptions,
+  isSet,
+  namedServers,
+  serverListArgument,
+  ServersCommand,
+  type ServerSet,
+} from "../kit/server_set_options.ts";
 import type { LookupQuery } from "../kit/servers.ts";
+import type { Column } from "../kit/table.ts";
 
 /** Prints the servers that the registry knows, and the registries. */
 export function listServersCommand(): CommandUnknownOpts {
@@ -96,65 +105,115 @@ async function entryPrinter(
   return (entries) => table.print(entries.map(entryToRow));
 }
 
-/** Prints the names of the actors in a server. */
+/** Prints the actors in servers that have names. */
 export function listActorsCommand(): CommandUnknownOpts {
-  return addClientOptions(new Command("list-actors"))
+  return addListOptions(
+    new ServersCommand("list-actors"),
+    "shows the state of each actor, the messages that wait for it and that it has taken, and the " +
+      "types of the requests that a service answers",
+  )
     .description("list actors registered in a server")
-    .addArgument(serverIdArgument())
+    .addArgument(serverListArgument())
     .addHelpText(
       "after",
-      examples([
-        "list the names of the actors in httpd1, one per line",
-        "gxensemble list-actors httpd1",
-      ]),
+      examples(
+        [
+          "list the names of the actors in httpd1, one per line",
+          "gxensemble list-actors httpd1",
+        ],
+        [
+          "see which are busy in all servers, and what can be asked with call",
+          "gxensemble list-actors --long --all",
+        ],
+      ),
     )
-    .action(async (serverId, options) => {
-      const { withConsole } = await import("../kit/console.ts");
+    .action(async (names, options, command) => {
+      const servers = namedServers(names, { ...options, command });
+      const { long } = options;
+      const { inEachServer } = await import("../kit/server_set.ts");
       const { controlClient } = await import("../../runtime/ensemble/remote.ts");
-      const names = await withConsole(
-        options,
-        (actors) => controlClient(actors, serverId).listActors(),
-      );
-      if (options.json) printJson(names);
-      else names.forEach((name) => printLine(name));
+      const { ACTOR_COLUMNS, actorToJson, actorToRow } = await import("../kit/listing.ts");
+      const print = await rowPrinter(servers, ACTOR_COLUMNS);
+      await inEachServer(servers, {
+        ...options,
+        async work(server, { actors }) {
+          const control = controlClient(actors, server);
+          if (!long) return { server, names: await control.listActors(), infos: [] };
+          return { server, names: [], infos: await control.describeActors({}) };
+        },
+        print({ server, names, infos }, label) {
+          if (long) return print(server, infos.map(actorToRow));
+          for (const name of names) printLine(label + name);
+        },
+        toJson: ({ names, infos }) => long ? infos.map(actorToJson) : names,
+      });
     });
 }
 
-/** Prints the servers that a server is connected to. */
+/** Prints the servers that servers are connected to. */
 export function listConnectionsCommand(): CommandUnknownOpts {
-  return addClientOptions(new Command("list-connections"))
+  return addListOptions(
+    new ServersCommand("list-connections"),
+    "shows since when a connection is open, the messages and bytes each way, and the bytes " +
+      "that wait to be sent",
+  )
     .description("list a server's connection")
-    .addOption(
-      longOption(
-        "shows since when a connection is open, the messages and bytes each way, and the bytes " +
-          "that wait to be sent",
-      ),
-    )
-    .addArgument(serverIdArgument())
+    .addArgument(serverListArgument())
     .addHelpText(
       "after",
       examples(
         ["list the connected servers, with their addresses", "gxensemble list-connections httpd1"],
-        ["see what the connections carry", "gxensemble list-connections --long httpd1"],
+        [
+          "see what the connections carry, of one server and of all",
+          "gxensemble list-connections --long httpd1",
+          "gxensemble list-connections --long --all",
+        ],
       ),
     )
-    .action(async (serverId, options) => {
-      const { withConsole } = await import("../kit/console.ts");
+    .action(async (names, options, command) => {
+      const servers = namedServers(names, { ...options, command });
+      const { inEachServer } = await import("../kit/server_set.ts");
       const { controlClient } = await import("../../runtime/ensemble/remote.ts");
-      const connections = await withConsole(
-        options,
-        (actors) => controlClient(actors, serverId).listConnections(),
-      );
       const { CONNECTION_COLUMNS, connectionToJson, connectionToRow, formatServer } = await import(
         "../kit/listing.ts"
       );
-      if (options.json) return printJson(connections.map(connectionToJson));
-      if (options.long) {
-        const { TablePrinter } = await import("../kit/table.ts");
-        return new TablePrinter(CONNECTION_COLUMNS).print(connections.map(connectionToRow));
-      }
-      for (const { peer, address } of connections) printLine(formatServer(peer, [address]));
+      const print = await rowPrinter(servers, CONNECTION_COLUMNS);
+      await inEachServer(servers, {
+        ...options,
+        async work(server, { actors }) {
+          return { server, connections: await controlClient(actors, server).listConnections() };
+        },
+        print({ server, connections }, label) {
+          if (options.long) return print(server, connections.map(connectionToRow));
+          for (const { peer, address } of connections) {
+            printLine(label + formatServer(peer, [address]));
+          }
+        },
+        toJson: ({ connections }) => connections.map(connectionToJson),
+      });
     });
+}
+
+/** Adds the options of a list of what each server has; `long` says what `--long` shows. */
+function addListOptions(command: ServersCommand, long: string) {
+  return addParallelOptions(addServersOptions(command))
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addOption(longOption(long));
+}
+
+/** Prints the rows of servers in one table. That of a set of servers begins with their ids. */
+async function rowPrinter(
+  set: ServerSet,
+  columns: readonly Column[],
+): Promise<(server: string, rows: readonly (readonly string[])[]) => void> {
+  const { TablePrinter } = await import("../kit/table.ts");
+  if (!isSet(set)) {
+    const table = new TablePrinter(columns);
+    return (_server, rows) => table.print(rows);
+  }
+  const table = new TablePrinter([{ heading: "server" }, ...columns]);
+  return (server, rows) => table.print(rows.map((row) => [server, ...row]));
 }
 
 /** Prints the addresses of servers. */

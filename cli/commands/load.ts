@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Command, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
+import { type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import type { Client } from "../../runtime/actor/service.ts";
 import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
 import { formatNotation, symbol } from "../../runtime/notation.ts";
@@ -11,19 +11,22 @@ import { ArgumentUnlessListing, completing, reading } from "../kit/declaration.t
 import { examples } from "../kit/help_text.ts";
 import {
   addResultOptions,
-  addServersOptions,
   type ClientOptions,
   forceOption,
   libraryPrefixOption,
-  type NamedServers,
-  namedServers,
   NO_LIMIT,
   type OutputOptions,
   parseModuleId,
-  serverListArgument,
 } from "../kit/options.ts";
 import { printLine, printNotice } from "../kit/output.ts";
 import type { PassphraseOptions } from "../kit/prompts.ts";
+import {
+  addServersOptions,
+  namedServers,
+  serverListArgument,
+  ServersCommand,
+  type ServerSet,
+} from "../kit/server_set_options.ts";
 import type { LoadingOptions } from "../modules/loading.ts";
 
 /** Options of every use of the command. */
@@ -42,7 +45,7 @@ interface LoadOptions extends ListOptions, LoadingOptions {
 
 /** Loads a module into running servers, or lists what has been loaded. */
 export function loadCommand(): CommandUnknownOpts {
-  const command = new Command("load").description("loads code in a running server")
+  const command = new ServersCommand("load").description("loads code in a running server")
     .addOption(forceOption("load only the module, and link it to what the server has loaded"))
     .addOption(
       new Option(
@@ -123,8 +126,8 @@ export function loadCommand(): CommandUnknownOpts {
 /**
  * Loads a module into running servers, and prints each module with its hash: dependencies first.
  */
-async function load(servers: NamedServers, moduleId: string, options: LoadOptions): Promise<void> {
-  const { inEachServer } = await import("../kit/servers.ts");
+async function load(servers: ServerSet, moduleId: string, options: LoadOptions): Promise<void> {
+  const { inEachServer } = await import("../kit/server_set.ts");
   const { loaderClient } = await import("../../runtime/ensemble/remote.ts");
   const { checkTypes, formatLoadReport, loadLibrary, loadModule, printNotices } = await import(
     "../modules/loading.ts"
@@ -136,8 +139,9 @@ async function load(servers: NamedServers, moduleId: string, options: LoadOption
     json: json && !quiet,
     capability: "loader",
     isLong: true,
-    // One server at a time, since each load draws a progress bar.
-    atOnce: 1,
+    // One server at a time, since each load shows its progress.
+    concurrency: 1,
+    showsProgress: true,
     work: (server, { actors }) =>
       (library ? loadLibrary : loadModule)(loaderClient(actors, server), moduleId, options),
     print(report, label) {
@@ -154,8 +158,8 @@ async function load(servers: NamedServers, moduleId: string, options: LoadOption
  * the last word if another load has replaced it, and with `rerun` before it if the module ran
  * again.
  */
-async function list(servers: NamedServers, options: ListOptions): Promise<void> {
-  const { inEachServer } = await import("../kit/servers.ts");
+async function list(servers: ServerSet, options: ListOptions): Promise<void> {
+  const { inEachServer } = await import("../kit/server_set.ts");
   const { loaderClient } = await import("../../runtime/ensemble/remote.ts");
   await inEachServer(servers, {
     ...options,

@@ -3,27 +3,36 @@
  *
  * @module
  */
-import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
+import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import { examples } from "../kit/help_text.ts";
+import { actorIdArgument, jsonOption, logOption } from "../kit/options.ts";
+import { printLine } from "../kit/output.ts";
 import {
-  actorIdArgument,
-  addClientOptions,
-  destinationArgument,
-  namedActor,
-} from "../kit/options.ts";
-import { printJson, printLine } from "../kit/output.ts";
+  addParallelOptions,
+  addServersOptions,
+  destinationListArgument,
+  namedActors,
+  ServersCommand,
+} from "../kit/server_set_options.ts";
 
-/** Checks that a server, or one of its actors, answers. */
+/** Checks that servers, or actors in them, answer. */
 export function pingCommand(): CommandUnknownOpts {
-  return addClientOptions(new Command("ping"))
-    .description("pings a server or actor in the server")
-    .addArgument(destinationArgument())
+  const command = new ServersCommand("ping").description("pings a server or actor in the server");
+  return addParallelOptions(addServersOptions(command))
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addArgument(destinationListArgument())
     .addArgument(actorIdArgument())
     .addHelpText(
       "after",
       examples(
         ["ping a server", "gxensemble ping httpd1"],
         ["ping an actor in it", "gxensemble ping httpd1 loader", "gxensemble ping loader@httpd1"],
+        [
+          "ping all servers with a role, and all servers",
+          "gxensemble ping --role httpd",
+          "gxensemble ping --all",
+        ],
         ["wait only half a second, for monitoring", "gxensemble ping --timeout 0.5 httpd1"],
         [
           "ping a server through the registry on another host",
@@ -31,13 +40,19 @@ export function pingCommand(): CommandUnknownOpts {
         ],
       ),
     )
-    .action(async (destination, actorId, options, command) => {
-      const { server } = destination;
-      const actor = namedActor(destination, { actorId, command });
-      const { withConsole } = await import("../kit/console.ts");
+    .action(async (names, actorId, options, command) => {
+      const { servers, actorIn } = namedActors(names, { ...options, actorId, command });
+      const { inEachServer } = await import("../kit/server_set.ts");
       const { ping } = await import("../../runtime/ensemble/remote.ts");
-      await withConsole(options, (actors) => ping(actors, server, actor));
-      if (options.json) printJson({ server, actor: actor ?? null, result: "OK" });
-      else printLine("OK");
+      await inEachServer(servers, {
+        ...options,
+        async work(server, { actors }) {
+          const actor = actorIn(server);
+          await ping(actors, server, actor);
+          return { server, actor: actor ?? null, result: "OK" };
+        },
+        print: (_result, label) => printLine(`${label}OK`),
+        toJson: (result) => result,
+      });
     });
 }

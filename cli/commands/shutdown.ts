@@ -3,11 +3,7 @@
  *
  * @module
  */
-import {
-  Argument,
-  Command,
-  type CommandUnknownOpts,
-} from "npm:@commander-js/extra-typings@^15.1.0";
+import { Argument, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { type ActorId, REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
@@ -15,22 +11,21 @@ import type { Administrator } from "../kit/administrator.ts";
 import { completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import type { ShutdownOptions } from "../kit/ensemble_shutdown.ts";
-import {
-  actorIdArgument,
-  addResultOptions,
-  addServersOptions,
-  forceOption,
-  namedActor,
-  type NamedServers,
-  namedServers,
-  parseNames,
-  readDestination,
-} from "../kit/options.ts";
+import { actorIdArgument, addResultOptions, forceOption } from "../kit/options.ts";
 import { printLine, printNotice } from "../kit/output.ts";
+import {
+  type ActorSet,
+  addParallelOptions,
+  addServersOptions,
+  isSet,
+  namedActors,
+  parseNames,
+  ServersCommand,
+} from "../kit/server_set_options.ts";
 
 /** Shuts down actors or servers; without arguments, the whole ensemble with its registry. */
 export function shutdownCommand(): CommandUnknownOpts {
-  const command = new Command("shutdown")
+  const command = new ServersCommand("shutdown")
     .description("shuts down an actor, server, or the entire ensemble including the registry")
     .addOption(
       forceOption(
@@ -38,7 +33,9 @@ export function shutdownCommand(): CommandUnknownOpts {
       ),
     );
   return addResultOptions(
-    addServersOptions(command, "5, plus the time that the server has to stop"),
+    addParallelOptions(
+      addServersOptions(command, "5, plus the time that the server has to stop"),
+    ),
   )
     .addArgument(completing(
       "destination list",
@@ -53,6 +50,7 @@ export function shutdownCommand(): CommandUnknownOpts {
           "shut down a server, or several",
           "gxensemble shutdown httpd1",
           "gxensemble shutdown httpd2,httpd3",
+          "gxensemble shutdown --role httpd",
         ],
         [
           "an actor in it",
@@ -68,60 +66,35 @@ export function shutdownCommand(): CommandUnknownOpts {
     )
     .action(async (names, actorId, options, command) => {
       if (names !== undefined) {
-        const { servers, actors } = namedActors(names, { ...options, actorId, command });
-        return await shutDownServers(servers, { ...options, actors });
+        const set = namedActors(names, { ...options, actorId, command });
+        if (options.all && actorId === undefined && !options.force) {
+          const { confirmShutdown } = await import("../kit/ensemble_shutdown.ts");
+          await confirmShutdown("all servers but the registry", command);
+        }
+        return await shutDownServers(set, options);
       }
-      if (options.role) command.error("--role needs a role in place of the server id");
       const { EnsembleShutdown } = await import("../kit/ensemble_shutdown.ts");
       await EnsembleShutdown.run(options, command);
     });
 }
 
-/** The servers of the command, and the actor in each of them that is meant; none for the server itself. */
-function namedActors(
-  names: readonly string[],
-  { actorId, command, role }: {
-    actorId: ActorId | undefined;
-    command: CommandUnknownOpts;
-    role: boolean;
-  },
-): { servers: NamedServers; actors(server: string): ActorId | undefined } {
-  if (role || !names.some((name) => name.includes("@"))) {
-    return { servers: namedServers(names, { role, command }), actors: () => actorId };
-  }
-  const actors = new Map<string, ActorId | undefined>();
-  for (const name of names) {
-    const destination = readDestination(name, command);
-    const { server } = destination;
-    if (actors.has(server)) {
-      command.error(`${server} is named twice: shut its actors down one after the other`);
-    }
-    actors.set(server, namedActor(destination, { actorId, command }));
-  }
-  return { servers: { ids: [...actors.keys()] }, actors: (server) => actors.get(server) };
-}
-
 async function shutDownServers(
-  servers: NamedServers,
-  { actors: named, ...options }: ShutdownOptions & { actors(server: string): ActorId | undefined },
+  { servers, actorIn }: ActorSet,
+  options: ShutdownOptions,
 ): Promise<void> {
-  const { inEachServer } = await import("../kit/servers.ts");
+  const { inEachServer } = await import("../kit/server_set.ts");
   await inEachServer(servers, {
     ...options,
     last: REGISTRY_ID, // It has to find the other servers.
     async work(server, { actors, administrator }) {
-      const actorId = named(server);
-      if (isSeveral(servers) && !options.json) printLine(`... shutting down ${server}`);
+      const actorId = actorIn(server);
+      if (isSet(servers) && !options.json) printLine(`... shutting down ${server}`);
       await shutDownOne(server, { actorId, actors, administrator, options });
       return { server, actor: actorId ?? null };
     },
     print: () => {},
     toJson: (result) => result,
   });
-}
-
-function isSeveral(servers: NamedServers): boolean {
-  return "roles" in servers || servers.ids.length > 1;
 }
 
 async function shutDownOne(

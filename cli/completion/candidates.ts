@@ -9,11 +9,18 @@
  * @module
  */
 import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
-import { checkServerId, REGISTRY_ID } from "../../runtime/actor/references.ts";
+import {
+  type ActorId,
+  ActorRef,
+  checkServerId,
+  parseActorId,
+  REGISTRY_ID,
+} from "../../runtime/actor/references.ts";
 import { hasControls } from "../../runtime/safe_text.ts";
 import { type Address, parseAddresses } from "../../runtime/wire/address.ts";
 import { ArgumentUnlessListing, isRepeatable, type Source, sourceOf } from "../kit/declaration.ts";
 import { parseGerbilPath } from "../kit/options.ts";
+import { parseRoles, replacesServers, type ServerSet } from "../kit/server_set_options.ts";
 import type { Shell } from "./scripts.ts";
 import {
   argumentAt,
@@ -40,14 +47,26 @@ export interface Place {
   readonly gerbilPath: string | undefined;
 }
 
+/** An actor in a server, or of the same name in each of a set. */
+export interface NamedActor {
+  /** Where it is. */
+  readonly servers: ServerSet;
+  /** Its name or serial number. */
+  readonly actor: ActorId;
+}
+
 /** The source of names from the ensemble. */
 export interface LiveNames {
   /** The servers, each with its roles, and the registry. */
   servers(place: Place): Promise<Candidate[]>;
   /** The roles, each with the servers that have it. */
   roles(place: Place): Promise<Candidate[]>;
-  /** The actors in a server. */
-  actors(place: Place, server: string): Promise<Candidate[]>;
+  /** The actors in a server; of a set of servers, in the first. */
+  actors(place: Place, servers: ServerSet): Promise<Candidate[]>;
+  /** References of actors that are no parts of their servers. */
+  references(place: Place): Promise<Candidate[]>;
+  /** The types of the requests that an actor answers; of a set of servers, in the first. */
+  types(place: Place, actor: NamedActor): Promise<Candidate[]>;
   /** The servers that have capabilities in a server, each with those. */
   authorized(place: Place, server: string): Promise<Candidate[]>;
   /** The servers in the file `known-servers`, each with its addresses. */
@@ -78,7 +97,7 @@ export async function findCandidates(line: TypedLine, live: LiveNames): Promise<
   if (option) return await fromSource(line, sourceOf(option), live);
   if (!literal && typed.startsWith("-")) return options(line);
   if (command.commands.length > 0 && operands.length === 0) return commandsOf(command);
-  const argument = argumentAt(command, operands.length);
+  const argument = argumentAt(command, operands.length + (isReplaced(line) ? 1 : 0));
   const isListing = argument instanceof ArgumentUnlessListing && isGiven(line, "--list");
   if (argument && !isListing) return await fromSource(line, sourceOf(argument), live);
   // `help` accepts the names of nested commands as excess arguments.
@@ -111,13 +130,9 @@ async function fromSource(
     case "servers or roles":
       return isGiven(line, "--role") ? await roles() : withoutRegistry(await servers());
     case "server list":
-      return inList(line, isGiven(line, "--role") ? await roles() : await servers());
-    case "destinations":
-      return afterActor(line, await servers());
+      return inList(line, await servers());
     case "destination list":
-      return isGiven(line, "--role")
-        ? inList(line, await roles())
-        : afterActor(line, inList(line, await servers()));
+      return afterActor(line, inList(line, await servers()));
     case "servers":
       return await servers();
     case "servers but the registry":
@@ -126,13 +141,23 @@ async function fromSource(
       return named(line, "server", await live.certified(place));
     case "known":
       return named(line, "server", await live.known(place));
-    case "actors":
+    case "actors": {
+      const servers = setOf(line) ?? readServer(line.operands[0]);
+      return servers ? named(line, "actor", await live.actors(place, servers)) : NONE;
+    }
+    case "references": {
+      const set = setOf(line);
+      if (set) return named(line, "actor", await live.actors(place, set));
+      if (line.typed.includes("@")) return afterActor(line, inList(line, await servers()));
+      return named(line, "actor", await live.references(place));
+    }
+    case "message types": {
+      const actor = readActor(line);
+      return actor ? named(line, "message type", await live.types(place, actor)) : NONE;
+    }
     case "authorized": {
-      const server = readServer(line.operands[0]);
-      if (!server) return NONE;
-      return source === "actors"
-        ? named(line, "actor", await live.actors(place, server))
-        : named(line, "server", await live.authorized(place, server));
+      const [server] = readServer(line.operands[0])?.ids ?? [];
+      return server ? named(line, "server", await live.authorized(place, server)) : NONE;
     }
     default: {
       const { noun, words, anyCase, list } = source;
@@ -192,7 +217,8 @@ function withoutRegistry({ candidates, ...rest }: Words): Words {
 /** Candidates for the next symbol of a list: `a,b` or `(a b`. */
 function inList(line: TypedLine, found: Words): Words {
   const [before] = /^.*[\s,(]/s.exec(line.typed) ?? [""];
-  const earlier = before!.split(/[\s,()]+/);
+  // Without the actors of `actor@server`.
+  const earlier = before!.split(/[\s,()]+/).map((name) => name.replace(/^.*@/, ""));
   const candidates = found.candidates.filter(({ word }) => !earlier.includes(word));
   return { ...found, kept: line.kept + before, candidates };
 }
@@ -215,6 +241,30 @@ function placeOf(line: TypedLine): Place {
   };
 }
 
+/** Whether an option takes the place of the first argument. */
+function isReplaced({ command, given }: TypedLine): boolean {
+  return replacesServers(command, [...given.keys()].map(({ long }) => long ?? ""));
+}
+
+/** The servers that options of the line name in place of ids. */
+function setOf(line: TypedLine): ServerSet | undefined {
+  const roles = valuesOf(line, "--role", parseRoles).flat();
+  return roles.length > 0 ? { roles } : isGiven(line, "--all") ? "all" : undefined;
+}
+
+/** The actor that the first argument of a line names. */
+function readActor(line: TypedLine): NamedActor | undefined {
+  const [text = ""] = line.operands;
+  const set = setOf(line);
+  try {
+    if (set) return { servers: set, actor: parseActorId(text) };
+    const { server, actor } = ActorRef.parse(text.replace(/,.*/, ""));
+    return { servers: { ids: [server] }, actor };
+  } catch {
+    return undefined;
+  }
+}
+
 /** The valid values given to an option. */
 function valuesOf<Value>(line: TypedLine, long: string, read: (text: string) => Value): Value[] {
   const texts = [...line.given].filter(([option]) => option.long === long)
@@ -228,9 +278,9 @@ function valuesOf<Value>(line: TypedLine, long: string, read: (text: string) => 
   });
 }
 
-function readServer(text: string | undefined): string | undefined {
+function readServer(text: string | undefined): { ids: [string] } | undefined {
   try {
-    return text === undefined ? undefined : checkServerId(text);
+    return text === undefined ? undefined : { ids: [checkServerId(text)] };
   } catch {
     return undefined;
   }

@@ -9,12 +9,14 @@
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { KnownServersFile } from "../../runtime/home/known_servers.ts";
-import { controlClient, listServers } from "../../runtime/ensemble/remote.ts";
+import { controlClient, listPages, listServers } from "../../runtime/ensemble/remote.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
 import { findPlaces } from "../../runtime/home/paths.ts";
 import { formatAddressUrl } from "../../runtime/wire/address.ts";
 import { within } from "../../runtime/timeout.ts";
 import { startConsole } from "../kit/console.ts";
+import { RUNNING_STATES } from "../kit/options.ts";
+import type { ServerSet } from "../kit/server_set_options.ts";
 import type { Candidate, LiveNames, Place } from "./candidates.ts";
 
 /** The deadline for the whole process, in ms since its start. */
@@ -25,6 +27,12 @@ const LEAST_TIMEOUT = 300;
 
 /** The time that the console has to close its connections, in ms. */
 const STOP_TIMEOUT = 50;
+
+/** The maximum number of servers that are asked for the names of their actors. */
+const MOST_ASKED = 16;
+
+/** The actors that every server has, or may have. Operators rarely send them messages. */
+const PARTS_OF_SERVERS = ["loader", "registration", "server"];
 
 /** Finds names in this host's ensemble. */
 export const liveNames: LiveNames = {
@@ -43,10 +51,37 @@ export const liveNames: LiveNames = {
     return [...holders].map(([role, ids]) => ({ word: role, description: ids.join(", ") }));
   },
 
-  actors: (place, server) =>
+  actors: (place, servers) =>
     askCandidates(place, async (actors) => {
-      const names = await controlClient(actors, server).listActors();
+      const server = await firstOf(actors, servers);
+      const names = server === undefined ? [] : await controlClient(actors, server).listActors();
       return names.map((name) => ({ word: name, description: "" }));
+    }),
+
+  async references(place) {
+    const found: Candidate[] = [];
+    // Without those that do not answer in time.
+    await ask(place, async (actors) => {
+      const entries = await listServers(actors, { states: RUNNING_STATES });
+      await Promise.all(
+        entries.slice(0, MOST_ASKED).map(async ({ id }) => {
+          const described = await controlClient(actors, id).describeActors({}).catch(() => []);
+          for (const { name, types = [] } of described) {
+            if (PARTS_OF_SERVERS.includes(name!)) continue;
+            found.push({ word: `${name}@${id}`, description: types.join(", ") });
+          }
+        }),
+      );
+    });
+    return found.sort((a, b) => a.word < b.word ? -1 : 1);
+  },
+
+  types: (place, { servers, actor }) =>
+    askCandidates(place, async (actors) => {
+      const server = await firstOf(actors, servers);
+      if (server === undefined) return [];
+      const [described] = await controlClient(actors, server).describeActors({ actor });
+      return (described?.types ?? []).map((type) => ({ word: type, description: "" }));
     }),
 
   authorized: (place, server) =>
@@ -84,6 +119,15 @@ export const liveNames: LiveNames = {
     }
   },
 };
+
+/** The first server of a set. */
+async function firstOf(actors: ActorSystem, servers: ServerSet): Promise<string | undefined> {
+  if (servers !== "all" && "ids" in servers) return servers.ids[0];
+  const role = servers === "all" ? undefined : servers.roles[0];
+  for await (const { entries: [first] } of listPages(actors, { role, states: RUNNING_STATES })) {
+    return first?.id;
+  }
+}
 
 /** Switches this process to the ensemble that the line names. */
 function enter({ gerbilPath }: Place): void {

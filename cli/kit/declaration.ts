@@ -71,18 +71,20 @@ export type Source =
   | "commands"
   /** The registered servers, and the registry. */
   | "servers"
-  /** The same; after an `@` the server of an actor, `actor@server`. */
-  | "destinations"
   /** The registered servers. */
   | "servers but the registry"
-  /** A list of them; with `--role`, of roles. */
+  /** A list of them. */
   | "server list"
   /** The same, but each server may be one of an actor: `actor@server`. */
   | "destination list"
   /** The registered servers, or with `--role` their roles. */
   | "servers or roles"
-  /** The actors in the server that the first argument names. */
+  /** The actors in the server that the first argument names, or in those of `--role` or `--all`. */
   | "actors"
+  /** References of actors: `actor@server`; with `--role` or `--all`, the names of actors. */
+  | "references"
+  /** The types of the messages that the actor of the first argument takes. */
+  | "message types"
   /** The servers that have capabilities in the server that the first argument names. */
   | "authorized"
   /** The servers in the file `known-servers`. */

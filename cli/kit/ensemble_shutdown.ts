@@ -22,10 +22,12 @@ import { explainSilence, startConsole, withConsole } from "./console.ts";
 import type { ClientOptions, OutputOptions } from "./options.ts";
 import { printError, printJson, printLine, printNotice } from "./output.ts";
 import { askYesOrNo, type PassphraseOptions } from "./prompts.ts";
-import { AT_ONCE, stopServer } from "./servers.ts";
+import { AT_ONCE, type ParallelOptions } from "./server_set_options.ts";
+import { stopServer } from "./servers.ts";
 
 /** The options of `gxensemble shutdown`. */
-export interface ShutdownOptions extends ClientOptions, OutputOptions, PassphraseOptions {
+export interface ShutdownOptions
+  extends ClientOptions, OutputOptions, PassphraseOptions, ParallelOptions {
   /** Whether to skip the confirmation. */
   force: boolean;
 }
@@ -62,7 +64,11 @@ export class EnsembleShutdown {
         listServers(actors),
         registryClient(actors).registries(),
       ]);
-      if (!options.force) await confirm(servers.length, registries.length, command);
+      if (!options.force) {
+        const those = servers.length === 1 ? "1 server" : `${servers.length} servers`;
+        const these = registries.length === 1 ? "the registry" : `${registries.length} registries`;
+        await confirmShutdown(`the whole ensemble: ${those} and ${these}`, command);
+      }
       const shutdown = new EnsembleShutdown(console, options);
       await shutdown.#stopServers(servers.filter(({ state }) => state !== "unreachable"));
       await shutdown.#removeUnreachable(servers.filter(({ state }) => state === "unreachable"));
@@ -226,19 +232,12 @@ export function isNoAnswer(error: unknown): boolean {
 }
 
 /** Asks for confirmation. Without a terminal, `-f` is required. */
-async function confirm(
-  servers: number,
-  registries: number,
-  command: CommandUnknownOpts,
-): Promise<void> {
+export async function confirmShutdown(what: string, command: CommandUnknownOpts): Promise<void> {
   if (!Deno.stdin.isTerminal()) {
-    command.error(
-      "this shuts down the whole ensemble: without a terminal to confirm it, pass -f",
-    );
+    const [whole] = what.split(":");
+    command.error(`this shuts down ${whole}: without a terminal to confirm it, pass -f`);
   }
-  const those = servers === 1 ? "1 server" : `${servers} servers`;
-  const these = registries === 1 ? "the registry" : `${registries} registries`;
-  if (!await askYesOrNo(`shut down the whole ensemble: ${those} and ${these}?`)) {
+  if (!await askYesOrNo(`shut down ${what}?`)) {
     throw new EnsembleError("nothing was shut down");
   }
 }

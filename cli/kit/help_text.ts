@@ -11,7 +11,7 @@ import type {
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { ArgumentUnlessListing, variablesOf } from "./declaration.ts";
-import { GLOBAL_OPTIONS } from "./options.ts";
+import { GLOBAL_OPTIONS, SEVERAL_SERVERS } from "./options.ts";
 
 /**
  * The width of the help if it is not printed on a terminal, or the terminal does not report its
@@ -69,13 +69,16 @@ function formatRoot(root: CommandUnknownOpts, helper: Help): string[][] {
 function formatCommand(command: CommandUnknownOpts, helper: Help): string[][] {
   // A single command also has the root's options.
   const options = command.parent === null ? helper.visibleOptions(command) : command.options;
-  const own = options.filter((option) => !isGlobal(option));
+  const inGroup = (heading: string | undefined) =>
+    options.filter(({ helpGroupHeading }) => helpGroupHeading === heading).map(describeOption);
   return [
     [formatUsage(command, helper), indent(7, command.description(), helper)],
     formatCommands(command, helper),
-    formatItems("Command Options:", own.map(describeOption), helper),
+    formatItems("Command Options:", inGroup(undefined), helper),
     formatItems("Arguments:", command.registeredArguments.map(describeArgument), helper),
-    formatItems(GLOBAL_OPTIONS, options.filter(isGlobal).map(describeOption), helper),
+    ...[SEVERAL_SERVERS, GLOBAL_OPTIONS].map((heading) =>
+      formatItems(heading, inGroup(heading), helper)
+    ),
   ];
 }
 

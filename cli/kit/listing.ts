@@ -102,7 +102,7 @@ export function changeToJson({ change, id, roles, revision, entry }: WatchedChan
 
 /** The columns of connections. */
 export const CONNECTION_COLUMNS: readonly Column[] = [
-  { heading: "server" },
+  { heading: "peer" },
   { heading: "since" },
   { heading: "messages in", isNumber: true },
   { heading: "bytes in", isNumber: true },
@@ -147,7 +147,28 @@ function formatTime(time: number): string {
   return new Date(time).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
-const ACTOR_COLUMNS: readonly Column[] = [
+/** The columns of the actors that have names. */
+export const ACTOR_COLUMNS: readonly Column[] = [
+  { heading: "actor" },
+  { heading: "state" },
+  { heading: "mailbox", isNumber: true },
+  { heading: "handled", isNumber: true },
+  { heading: "types" },
+];
+
+/** An actor in {@linkcode ACTOR_COLUMNS}. */
+export function actorToRow({ name, state, mailbox, handled, types }: ActorInfo): string[] {
+  return [name ?? "", state, `${mailbox}`, `${handled}`, types?.join(",") ?? ""];
+}
+
+/** Converts an actor for `--json`; an actor that is no service has no types. */
+export function actorToJson(
+  { name, serial, state, mailbox, handled, types }: ActorInfo,
+): object {
+  return { actor: name ?? null, serial, state, mailbox, handled, types: types ?? null };
+}
+
+const GROUP_COLUMNS: readonly Column[] = [
   { heading: "sn", isNumber: true },
   { heading: "actor" },
   { heading: "state" },
@@ -186,7 +207,7 @@ export function formatBacktrace({ suspended, started }: Backtrace): string[] {
 }
 
 function formatActors(actors: readonly ActorInfo[]): string[] {
-  const rows = new AlignedRows(ACTOR_COLUMNS);
+  const rows = new AlignedRows(GROUP_COLUMNS);
   const lines = rows.format(actors.map(({ serial, name, state, mailbox, handled, age }) => [
     `${serial}`,
     name ?? "",

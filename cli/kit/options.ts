@@ -55,6 +55,9 @@ import { type Denial, parseDenials, PERMISSIONS } from "./permissions.ts";
 /** The help's heading for options that every command has. */
 export const GLOBAL_OPTIONS = "Global Options:";
 
+/** The help's heading for options of commands that take several servers. */
+export const SEVERAL_SERVERS = "Several Servers:";
+
 /**
  * Resolves `--gerbil-path` to an absolute path, since servers and commands may change their
  * directory.
@@ -217,16 +220,6 @@ export interface NamedDestination {
   readonly actor: ActorId | undefined;
 }
 
-/**
- * `<server-id>` of the commands that also take `[actor-id]`: an actor can be given in one word,
- * `actor@server`.
- */
-export const destinationArgument = () =>
-  completing(
-    "destinations",
-    new Argument("<server-id>", "the server id").argParser(reading(parseDestination)),
-  );
-
 /** Reads `server` or `actor@server`. */
 export function parseDestination(text: string): NamedDestination {
   if (!text.includes("@")) return { server: checkServerId(text), actor: undefined };
@@ -243,20 +236,6 @@ export function namedActor(
   }
   return actor ?? actorId;
 }
-
-/**
- * `<server-id>` of commands that take several servers, `a,b` or `(a b)`, or roles with `--role`.
- */
-export const serverListArgument = () =>
-  completing(
-    "server list",
-    new Argument("<server-id>", "the server id").argParser(reading(parseNames)),
-  );
-
-/** `--role`, of those commands. */
-export const roleOption = () =>
-  new Option("--role", "takes a role instead of a server id: all servers with that role")
-    .default(false);
 
 /** `--role`, of commands that do not name servers. */
 export const ofRoleOption = () =>
@@ -287,23 +266,8 @@ export function namedStates(
 }
 
 /**
- * Adds the options of those commands that say where the servers are, and how long to wait for each.
- *
- * @param usual what the help shows as the default of `--timeout`.
- */
-export function addServersOptions<Args extends unknown[], Options extends OptionValues>(
-  command: Command<Args, Options>,
-  usual?: string,
-) {
-  return command
-    .addOption(registryOption())
-    .addOption(timeoutOption(usual))
-    .addOption(roleOption());
-}
-
-/**
- * Adds the options of those commands that end the list: the proof of an administrator, the result,
- * the log.
+ * Adds the options that end the list of a command that works in servers: the proof of an
+ * administrator, the result, the log.
  */
 export function addResultOptions<Args extends unknown[], Options extends OptionValues>(
   command: Command<Args, Options>,
@@ -314,59 +278,38 @@ export function addResultOptions<Args extends unknown[], Options extends OptionV
     .addOption(logOption("warning"));
 }
 
-/** Parses one or several names, ids or roles, and removes duplicates. */
-export function parseNames(text: string): string[] {
-  const names = /[\s,()]/.test(text) ? parseSymbols(text) : [text];
-  if (names.length === 0) throw new InvalidInputError("no server id given");
-  return [...new Set(names)];
-}
-
-/** The servers of a command. */
-export type NamedServers =
-  | { readonly ids: readonly string[] }
-  /** All servers that have one of these roles. */
-  | { readonly roles: readonly string[] };
-
-/**
- * Resolves the names of {@linkcode serverListArgument} to ids or roles, once the options are known.
- */
-export function namedServers(
-  names: readonly string[],
-  { role, command }: { role: boolean; command: CommandUnknownOpts },
-): NamedServers {
-  if (role) return { roles: names.map((name) => readRole(name, command)) };
-  return { ids: names.map((name) => readServerId(name, command)) };
-}
-
-/** Parses an argument that is a server id unless `--role` is given. */
-export function readServerId(text: string, command: CommandUnknownOpts): string {
+/** Parses an operand whose meaning depends on options. A wrong one is wrong usage. */
+export function readOperand<Value>(parse: () => Value, command: CommandUnknownOpts): Value {
   try {
-    return checkServerId(text);
+    return parse();
   } catch (error) {
-    command.error((error as Error).message);
+    if (!(error instanceof InvalidInputError)) throw error;
+    command.error(error.message);
   }
+}
+
+/** Parses an argument that is a server id unless an option says otherwise. */
+export function readServerId(text: string, command: CommandUnknownOpts): string {
+  return readOperand(() => checkServerId(text), command);
 }
 
 /** A server, or an actor in it, that is parsed once the options are known. */
 export function readDestination(text: string, command: CommandUnknownOpts): NamedDestination {
-  try {
-    return parseDestination(text);
-  } catch (error) {
-    command.error((error as Error).message);
-  }
+  return readOperand(() => parseDestination(text), command);
 }
 
-/** The role after `--role`. It must not be empty, because a variable in a script may be unset. */
+/** An actor's name or serial number, that is parsed once the options are known. */
+export function readActorId(text: string, command: CommandUnknownOpts): ActorId {
+  return readOperand(() => parseActorId(text), command);
+}
+
+/** The role after `--role`. */
 export function readRole(text: string, command: CommandUnknownOpts): string {
-  try {
-    return parseRole(text);
-  } catch (error) {
-    command.error((error as Error).message);
-  }
+  return readOperand(() => parseRole(text), command);
 }
 
 /** Refuses an empty role: a variable in a script may be unset. */
-function parseRole(text: string): string {
+export function parseRole(text: string): string {
   if (text === "") throw new InvalidInputError("the role is empty");
   return text;
 }

@@ -13,13 +13,9 @@
  *
  * @module
  */
-import {
-  type SyncWriter,
-  writeAll,
-  writeErrors,
-  writeOutput,
-} from "../../runtime/home/standard_stream.ts";
+import { writeErrors, writeOutput } from "../../runtime/home/standard_stream.ts";
 import { escapeControls, visibleText, writeAsJson } from "../../runtime/safe_text.ts";
+import { clearProgress } from "./progress.ts";
 
 /**
  * Prints a line of the result. Line breaks in it are escaped, so that a name cannot become two
@@ -29,12 +25,12 @@ import { escapeControls, visibleText, writeAsJson } from "../../runtime/safe_tex
  * functions that print results.
  */
 export function printLine(line: string): void {
-  writeOutput(`${escapeControls(line)}\n`);
+  writeResult(`${escapeControls(line)}\n`);
 }
 
 /** Prints text that has its own line breaks, such as a help text. */
 export function printText(text: string): void {
-  writeOutput(visibleText(text));
+  writeResult(visibleText(text));
 }
 
 /**
@@ -43,23 +39,33 @@ export function printText(text: string): void {
  */
 export function printValue(text: string, label = ""): void {
   const visible = visibleValue(text, { colors: usesColors() });
-  writeOutput(`${visible.replaceAll(/^/gm, () => label)}\n`);
+  writeResult(`${visible.replaceAll(/^/gm, () => label)}\n`);
 }
 
 /** Prints the result as JSON, for `--json`: on one line, or on several to be read more easily. */
 export function printJson(value: unknown, { oneLine = false } = {}): void {
   const json = JSON.stringify(value, undefined, oneLine ? undefined : 2);
-  writeOutput(`${escapeControls(json, { keep: "\n", write: writeAsJson })}\n`);
+  writeResult(`${escapeControls(json, { keep: "\n", write: writeAsJson })}\n`);
 }
 
 /** Prints on standard error anything that is not part of the result: progress, an error. */
 export function printNotice(text: string): void {
-  writeErrors(`${visibleText(text)}\n`);
+  writeNotice(`${visibleText(text)}\n`);
+}
+
+function writeResult(text: string): void {
+  clearProgress();
+  writeOutput(text);
+}
+
+function writeNotice(text: string): void {
+  clearProgress();
+  writeErrors(text);
 }
 
 /** Prints text that has its own line breaks on standard error. */
 export function printErrorText(text: string): void {
-  writeErrors(visibleText(text));
+  writeNotice(visibleText(text));
 }
 
 /** Prints an error, after the name of the executable. */
@@ -119,7 +125,6 @@ const STRING = /(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`)/.sourc
 /**
  * Patterns that are colored only as a whole value, by kind. Their lengths are bounded, so that
  * matching takes linear time for any text from a server.
- * linear time for any text from a server.
  */
 const ALONE: readonly [Kind, RegExp][] = [
   ["regExp", /\/(?:[^/\\[\n]|\\.|\[(?:[^\]\\\n]|\\.){0,100}\])+\/[a-z]*/],
@@ -166,59 +171,4 @@ function alternatives(patterns: readonly [Kind, RegExp][]): string {
     const ofKind = patterns.filter(([name]) => name === kind).map(([, { source }]) => source);
     return ofKind.length > 0 ? `(?<${kind}>${ofKind.join("|")})` : [];
   }).join("|");
-}
-
-/** The width of the bar itself, in characters. */
-const WIDTH = 30;
-
-/** Minimum interval between redraws, in ms. */
-const INTERVAL = 50;
-
-/** The stream that a progress bar is drawn on. */
-export interface Terminal extends SyncWriter {
-  /** Whether it is a terminal; otherwise, nothing is drawn. */
-  isTerminal(): boolean;
-}
-
-/** Draws nothing. */
-export const NO_TERMINAL: Terminal = {
-  isTerminal: () => false,
-  writeSync: (bytes) => bytes.length,
-};
-
-/** A line on standard error that is redrawn with the progress, and cleared on disposal. */
-export class ProgressBar implements Disposable {
-  readonly #terminal: Terminal;
-  #lastDrawn = -Infinity;
-  #isDrawn = false;
-
-  /** Draws nothing yet. */
-  constructor(terminal: Terminal = Deno.stderr) {
-    this.#terminal = terminal;
-  }
-
-  /** Shows an action and its progress: a bar if the total is known, else a count. */
-  show(action: string, done: number, all?: number): void {
-    const now = performance.now();
-    if (!this.#terminal.isTerminal() || now - this.#lastDrawn < INTERVAL) return;
-    this.#lastDrawn = now;
-    this.#isDrawn = true;
-    const filled = all ? Math.round(WIDTH * done / all) : 0;
-    const bar = all ? `[${"=".repeat(filled).padEnd(WIDTH)}] ${done}/${all}` : `${done}`;
-    this.#write(`\r${action} ${bar}\x1b[K`);
-  }
-
-  /** Clears the line. */
-  [Symbol.dispose](): void {
-    if (this.#isDrawn) this.#write("\r\x1b[K");
-    this.#isDrawn = false;
-  }
-
-  #write(text: string): void {
-    try {
-      writeAll(this.#terminal, new TextEncoder().encode(text));
-    } catch {
-      // The terminal is gone, but the work continues.
-    }
-  }
 }

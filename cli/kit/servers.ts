@@ -1,6 +1,5 @@
 /**
- * The servers that a command names: finding them by id or role, suggesting near names, and running
- * the command's work in each.
+ * Finding servers by id or role, and suggesting near names.
  *
  * @module
  */
@@ -16,125 +15,7 @@ import {
   type ServerState,
   type Staleness,
 } from "../../runtime/server/registry_protocol.ts";
-import { Administrator } from "./administrator.ts";
-import { explainFailure, watchSilence, withConsole } from "./console.ts";
-import {
-  type ClientOptions,
-  type NamedServers,
-  type OutputOptions,
-  RUNNING_STATES,
-} from "./options.ts";
-import { printError, printJson, printNotice } from "./output.ts";
-import type { PassphraseOptions } from "./prompts.ts";
-
-/** The number of servers that a command works in at the same time. Each needs a connection. */
-export const AT_ONCE: number = 64;
-
-/** The context of a command's work in a server. */
-export interface WorkContext {
-  /** The actors of its console. */
-  readonly actors: ActorSystem;
-  /** Elevates the command where needed. */
-  readonly administrator: Administrator;
-}
-
-/** A command's work in each of its servers. */
-export interface ServerWork<Result> extends ClientOptions, OutputOptions, PassphraseOptions {
-  /** Whether to print JSON on one line. */
-  readonly oneLine?: boolean;
-  /** The number of servers to work in at the same time. Default: {@linkcode AT_ONCE}. */
-  readonly atOnce?: number;
-  /** The server to work in after all others. */
-  readonly last?: string;
-  /** The capability that the work requires, if any. */
-  readonly capability?: string;
-  /** Whether to report servers that stop answering during the work. */
-  readonly isLong?: boolean;
-  /** Does the work in one server. */
-  work(server: string, context: WorkContext): Promise<Result>;
-  /** Prints a result. With several servers, each line begins with the label. */
-  print(result: Result, label: string): void;
-  /** Converts a result for JSON output. */
-  toJson(result: Result): unknown;
-}
-
-/**
- * Does the same work in servers, through one console, and prints the results. A failure in one does
- * not stop the others.
- *
- * The result of a single named server is printed as it is. For several, and for those of a role,
- * each line begins with the server's id; as JSON, they are a list of `{ server, result }` and `{
- * server, error }`, in the order of the ids.
- *
- * @throws {EnsembleError} the error of a single server; for several, the number of failures, after
- * all are done.
- */
-export async function inEachServer<Result>(
-  named: NamedServers,
-  options: ServerWork<Result>,
-): Promise<void> {
-  await withConsole(options, async (actors, console) => {
-    const context: WorkContext = { actors, administrator: new Administrator(console, options) };
-    const work = async (server: string) => {
-      const { capability, isLong } = options;
-      if (capability === undefined) return await options.work(server, context);
-      return await context.administrator.elevating(server, capability, async () => {
-        using _watch = isLong ? watchSilence(actors, server, printNotice) : undefined;
-        return await options.work(server, context);
-      });
-    };
-    const servers = await findAll(actors, named);
-    const [only] = servers;
-    if (!("ids" in named && servers.length === 1 && only !== undefined)) {
-      return await inSeveral(servers, { ...options, actors, work });
-    }
-    const result = await work(only);
-    if (options.json) printJson(options.toJson(result), options);
-    else options.print(result, "");
-  });
-}
-
-async function inSeveral<Result>(
-  servers: readonly string[],
-  { actors, json, oneLine = false, atOnce = AT_ONCE, last, work, print, toJson }:
-    & Omit<ServerWork<Result>, "work">
-    & { actors: ActorSystem; work(server: string): Promise<Result> },
-): Promise<void> {
-  const outcomes = new Map<string, { result: unknown } | { error: string }>();
-  const workIn = async (server: string) => {
-    let result: Result;
-    try {
-      result = await work(server);
-    } catch (error) {
-      if (!(error instanceof EnsembleError)) throw error; // A bug of the command itself.
-      const { message } = await explainFailure(error, actors) as Error;
-      outcomes.set(server, { error: message });
-      return printError(`${server}: ${message}`);
-    }
-    outcomes.set(server, { result: toJson(result) });
-    if (!json) print(result, `${server}: `);
-  };
-  const queue = servers.filter((server) => server !== last).values();
-  const workThrough = async () => {
-    for (const server of queue) await workIn(server);
-  };
-  await Promise.all(Array.from({ length: atOnce }, workThrough));
-  if (last !== undefined && servers.includes(last)) await workIn(last);
-  const ordered = servers.map((server) => ({ server, ...outcomes.get(server)! }));
-  if (json) printJson(ordered, { oneLine });
-  const failed = ordered.filter((outcome) => "error" in outcome);
-  if (failed.length === 0) return;
-  const names = failed.map(({ server }) => server).join(", ");
-  throw new EnsembleError(`failed in ${failed.length} of ${servers.length} servers: ${names}`);
-}
-
-async function findAll(actors: ActorSystem, named: NamedServers): Promise<readonly string[]> {
-  if ("ids" in named) return named.ids;
-  const queries = named.roles.map((role) => ({ role, states: RUNNING_STATES }));
-  const { found, missing } = await findServers(actors, queries);
-  if (missing[0]) throw missing[0];
-  return found.map(({ id }) => id);
-}
+import { printNotice } from "./output.ts";
 
 /** A query for one server, or for all with a role, in these states. */
 export type LookupQuery =
@@ -325,7 +206,8 @@ function asRoleOption(role: string): string {
   return `--role ${/^[\w.:/@-]+$/.test(role) ? role : `'${role.replaceAll("'", `'\\''`)}'`}`;
 }
 
-function didYouMean(names: readonly string[]): string {
+/** Returns `; did you mean a, b or c?`, or an empty text without names. */
+export function didYouMean(names: readonly string[]): string {
   const [last, ...others] = names.toReversed();
   if (last === undefined) return "";
   const list = others.length > 0 ? `${others.toReversed().join(", ")} or ${last}` : last;

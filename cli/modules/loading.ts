@@ -15,7 +15,8 @@ import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { MAX_FRAME } from "../../runtime/wire/limits.ts";
 import { operatorName } from "../kit/administrator.ts";
-import { NO_TERMINAL, printNotice, ProgressBar } from "../kit/output.ts";
+import { printNotice } from "../kit/output.ts";
+import { NO_TERMINAL, ProgressLine } from "../kit/progress.ts";
 import type { UnitTree } from "./unit_building.ts";
 
 /** Options of {@linkcode loadLibrary} and {@linkcode loadModule}. */
@@ -68,13 +69,13 @@ export async function loadModule(
 ): Promise<LoadReport> {
   const { ModuleReader } = await import("./module_reader.ts");
   const { buildUnits } = await import("./unit_building.ts");
-  using progress = options.silent ? new ProgressBar(NO_TERMINAL) : new ProgressBar();
+  using progress = options.silent ? new ProgressLine(NO_TERMINAL) : new ProgressLine();
   const reader = await ModuleReader.open(file, {
     libraryPrefixes: options.libraryPrefix,
     libraryModules: await loader.libraries(),
   });
   const tree = await buildUnits(reader, {
-    onRead: (count) => progress.show("reading modules:", count),
+    onRead: (count) => progress.showBar("reading modules:", count),
     ...options.force && { running: (modules) => loader.running({ modules }) },
   });
   const moved = options.quiet ? new Map() : await movedModules(loader, tree);
@@ -98,7 +99,7 @@ async function ship(
   loader: Client<LoaderHandlers>,
   { units, request }: UnitTree,
   { rerun = false, timeout = Infinity, silent = false, progress }: LoadingOptions & {
-    progress: ProgressBar;
+    progress: ProgressLine;
   },
 ): Promise<LoadOutcome[]> {
   using _notice = silent
@@ -109,11 +110,11 @@ async function ship(
   const lacking = units.filter(({ hash }) => missing.has(hash));
   let shipped = 0;
   for (const batch of batches(lacking)) {
-    progress.show("shipping modules:", shipped, lacking.length);
+    progress.showBar("shipping modules:", shipped, lacking.length);
     await loader.ship({ units: batch }, { timeout });
     shipped += batch.length;
   }
-  progress.show("shipping modules:", shipped, lacking.length);
+  progress.showBar("shipping modules:", shipped, lacking.length);
   const by = operatorName();
   return await loader.load({ ...request, by, ...rerun && { rerun } }, { timeout });
 }

@@ -82,6 +82,8 @@ export interface ActorInfo {
   readonly age: number;
   /** The message types that its current receive takes, with `*` for any other condition. */
   readonly receives?: readonly string[];
+  /** The types of the requests that a service answers, sorted. */
+  readonly types?: readonly string[];
 }
 
 /** A group and its contents. */
@@ -98,7 +100,7 @@ export interface GroupInfo {
 
 /** Describes an actor. */
 export function describeActor(actor: Actor): ActorInfo {
-  const { serial, name, activity: state, awaits } = actor;
+  const { serial, name, activity: state, awaits, service } = actor;
   return {
     serial,
     ...(name !== undefined && { name }),
@@ -108,6 +110,7 @@ export function describeActor(actor: Actor): ActorInfo {
     handled: actor.handled,
     age: Date.now() - actor.startedAt,
     ...(awaits && { receives: awaits }),
+    ...(service && { types: service.types }),
   };
 }
 

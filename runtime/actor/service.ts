@@ -165,6 +165,7 @@ export class ServiceProgram {
   /** The body of its actor. */
   readonly body: ActorBody;
   #handlers: Handlers;
+  #types: readonly string[];
   readonly #options: ServeOptions;
   /** The cases of its loop. An exchange replaces them in place. */
   readonly #cases: Case[] = [];
@@ -177,11 +178,16 @@ export class ServiceProgram {
   constructor(handlers: Handlers, options: ServeOptions = {}) {
     this.#handlers = handlers;
     this.#options = options;
-    typesOf(handlers, options);
+    this.#types = typesOf(handlers, options);
     this.body = (self) => {
       this.#install(self, this.#handlers);
       return self.loop(this.#cases);
     };
+  }
+
+  /** The types of the requests that it answers now, sorted. */
+  get types(): readonly string[] {
+    return this.#types.toSorted();
   }
 
   /** The handlers that answer its requests now: the object that it was given. */
@@ -210,6 +216,7 @@ export class ServiceProgram {
     const last = [onPing, onDrainedShutdown(self, cleanUp), exchange, onUnexpected];
     this.#cases.splice(0, Infinity, ...cases, ...last);
     this.#handlers = handlers;
+    this.#types = types;
   }
 
   /** Exchanges the handlers, or answers why not. Never throws, since the service continues. */

@@ -63,6 +63,8 @@ export type ControlHandlers = {
   listActors(): string[];
   /** Its members of a group, in the order in which they joined. */
   listMembers(request: { group: string }): ActorId[];
+  /** The actors that have names, sorted by them; or the one with a name or serial number. */
+  describeActors(request: { actor?: ActorId }): ActorInfo[];
   /** Its connections, except the one of the request. */
   listConnections(): ConnectionInfo[];
   /**
@@ -104,6 +106,13 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
     listActors: () => actors.actors().flatMap(({ name }) => name ?? []).sort(),
 
     listMembers: ({ group }) => actors.groups.members(group).map(({ ref }) => ref.actor),
+
+    describeActors({ actor }) {
+      const named = actor === undefined
+        ? actors.actors().filter(({ name }) => name !== undefined)
+        : [actors.find(actor) ?? []].flat();
+      return named.map(describeActor).sort((a, b) => a.name! < b.name! ? -1 : 1);
+    },
 
     listConnections: (_request, context) =>
       server.connections().filter(({ peer }) => peer !== context.sender.server),
@@ -225,6 +234,7 @@ const MAX_CLAIM = 128;
 export const controlChecks: RequestChecks = requestChecks<ControlHandlers>({
   listActors: nothing,
   listMembers: parts({ group: groupName }),
+  describeActors: parts({ actor: optional(actorId) }),
   listConnections: nothing,
   challenge: parts({
     capabilities: checkCapabilities,
@@ -268,6 +278,7 @@ const actorInfo: Check<ActorInfo> = parts({
   handled: wholeNumber,
   age: finiteNumber,
   receives: optional(listOf(line, MAX_LINE)),
+  types: optional(listOf(line, MAX_LINE)),
 });
 
 /** A group with all below it. Each group counts once for every group that contains it. */
@@ -298,6 +309,7 @@ const traffic: Check<Traffic> = parts({ messages: wholeNumber, bytes: wholeNumbe
 export const controlAnswers = answerChecks<ControlHandlers>({
   listActors: listOf(text(MAX_ACTOR_NAME), MAX_LISTED),
   listMembers: listOf(actorId, MAX_LISTED),
+  describeActors: listOf(actorInfo, MAX_LISTED),
   listConnections: listOf(
     parts({
       peer: serverId,

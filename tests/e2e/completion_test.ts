@@ -39,8 +39,12 @@ const words = (...names: string[]) =>
 const NAMES: LiveNames = {
   servers: () => words("odd-server", "other", "registry"),
   roles: () => words("web", "odd role"),
-  actors: (_, server) =>
-    server === "odd-server" ? words(...ODD_NAMES, "loader", "registration", "server") : words(),
+  actors: (_, servers) =>
+    servers !== "all" && "ids" in servers && servers.ids[0] === "odd-server"
+      ? words(...ODD_NAMES, "loader", "registration", "server")
+      : words(),
+  references: () => words(),
+  types: () => words(),
   authorized: () => words(),
   known: () => words(),
   certified: () => words(),

@@ -202,12 +202,48 @@ Deno.test("completion offers the next server of a list when a command takes seve
     roles: () => Promise.resolve(roles),
   } as unknown as LiveNames;
   const ask = (...words: string[]) => answer(commandTree(), { shell: "fish", words, live });
-  assert.deepEqual(await ask("eval", "--role", "db,"), ["role", "db,web\t"]);
+  for (const command of ["eval", "ping", "shutdown", "call", "retract"]) {
+    assert.deepEqual(await ask(command, "--role", "db,"), ["role", "db,web\t"], command);
+  }
   for (const command of ["load", "eval", "shutdown", "authorize", "retract"]) {
     assert.deepEqual(await ask(command, "a,"), ["server", "a,b\t"], command);
     assert.deepEqual(await ask(command, ""), ["server", "a\t", "b\t"], command);
   }
   assert.deepEqual(await ask("ca", "cert", "a", ""), ["server", "a\t", "b\t"]);
+});
+
+Deno.test("completion offers the actors and message types of a set of servers", async () => {
+  const words = (...names: string[]) =>
+    Promise.resolve(names.map((word) => ({ word, description: "" })));
+  const asked: unknown[] = [];
+  const live = {
+    servers: () => words("a", "b"),
+    actors: (_place, servers) => (asked.push(servers), words("counter")),
+    references: () => words("counter@a", "counter@b"),
+    types: (_place, actor) => (asked.push(actor), words("add", "get")),
+  } as Partial<LiveNames> as LiveNames;
+  const ask = (...words: string[]) => answer(commandTree(), { shell: "fish", words, live });
+  for (const command of ["call", "tell"]) {
+    assert.deepEqual(await ask(command, ""), ["actor", "counter@a\t", "counter@b\t"]);
+    assert.deepEqual(await ask(command, "counter@a,"), ["server", "counter@a,b\t"]);
+    assert.deepEqual(await ask(command, "counter@a", ""), ["message type", "add\t", "get\t"]);
+    assert.deepEqual(await ask(command, "--role", "web", ""), ["actor", "counter\t"]);
+    assert.deepEqual(await ask(command, "counter", "--all", ""), [
+      "message type",
+      "add\t",
+      "get\t",
+    ]);
+    assert.deepEqual(await ask(command, "counter@a", "add", ""), []);
+    assert.deepEqual(await ask(command, "counter", ""), []);
+  }
+  assert.deepEqual(await ask("ping", "--all", ""), ["actor", "counter\t"]);
+  assert.deepEqual(await ask("shutdown", "--role", "web,db", "co"), ["actor", "counter\t"]);
+  assert.deepEqual(asked.slice(0, 3), [
+    { servers: { ids: ["a"] }, actor: "counter" },
+    { roles: ["web"] },
+    { servers: "all", actor: "counter" },
+  ]);
+  assert.deepEqual(asked.slice(-2), ["all", { roles: ["web", "db"] }]);
 });
 
 Deno.test("every argument and every value of an option has a completion source", () => {

@@ -28,7 +28,12 @@ const INFO = "--log <logging> specifies the log level to run with [default: INFO
 const WARN = "--log <logging> specifies the log level to run with [default: WARN]";
 const FORCE = "-f --force force the action: ";
 const VIEW = "-v --view prints fingerprints, and changes nothing";
-const ROLE = "--role takes a role instead of a server id: all servers with that role";
+const SEVERAL =
+  "Several Servers: --role <roles> all running servers with this role, or with one of several, in " +
+  "place of the server id --all all running servers but the registry, in place of the server id";
+const PARALLEL =
+  "--concurrency <number> the most servers to work in at the same time [default: 64] " +
+  "--fail-fast starts in no other server after the first failure";
 const SERVER = "server-id the server id";
 
 /** The help of each command as the tutorial prints it, with its lines joined. */
@@ -54,13 +59,15 @@ const HELP: Record<string, string[]> = {
     "--library-prefix <library-prefix> list of package prefixes to consider as library modules " +
     "installed in the server [default: (@gxensemble/)]",
     `${JSON_OPTION} ${WARN} Arguments: ${SERVER} module-id the module id`,
+    SEVERAL,
   ],
   eval: [
     "[command-option ...] <server-id> <expr> evals code in a running server",
     `Command Options: ${REGISTRY} ${
       TIMEOUT.replace("5", "no limit")
-    } ${ROLE} ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} ` +
+    } ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} ` +
     "expr the expression to eval",
+    `${SEVERAL} ${PARALLEL}`,
   ],
   repl: [
     "[command-option ...] <server-id> provides a repl for a running server",
@@ -73,6 +80,7 @@ const HELP: Record<string, string[]> = {
     "[command-option ...] <server-id> [<actor-id>] pings a server or actor in the server",
     `Command Options: ${REGISTRY} ${TIMEOUT} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} actor-id the ` +
     "actor's registered name [default: #f]",
+    `${SEVERAL} ${PARALLEL}`,
   ],
   shutdown: [
     "[command-option ...] [<server-id>] [<actor-id>] shuts down an actor, server, or the entire " +
@@ -80,9 +88,10 @@ const HELP: Record<string, string[]> = {
     `Command Options: ${FORCE}do not ask for confirmation; with an actor id, end the actor at once, without its ` +
     `clean-up ${REGISTRY} ${
       TIMEOUT.replace("5", "5, plus the time that the server has to stop")
-    } ${ROLE} ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ` +
+    } ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ` +
     `${SERVER} [default: ` +
     "#f] actor-id the actor's registered name [default: #f]",
+    `${SEVERAL} ${PARALLEL}`,
   ],
   "list-servers": [
     "[command-option ...] lists known servers",
@@ -90,12 +99,13 @@ const HELP: Record<string, string[]> = {
   ],
   "list-actors": [
     "[command-option ...] <server-id> list actors registered in a server",
-    `Command Options: ${REGISTRY} ${TIMEOUT} ${JSON_OPTION} ${WARN} Arguments: ${SERVER}`,
+    `Command Options: ${REGISTRY} ${TIMEOUT} ${JSON_OPTION} ${WARN} --long shows the state`,
+    `Arguments: ${SERVER} ${SEVERAL} ${PARALLEL}`,
   ],
   "list-connections": [
     "[command-option ...] <server-id> list a server's connection",
     `Command Options: ${REGISTRY} ${TIMEOUT} ${JSON_OPTION} ${WARN} --long shows since when`,
-    `Arguments: ${SERVER}`,
+    `Arguments: ${SERVER} ${SEVERAL} ${PARALLEL}`,
   ],
   lookup: [
     "[command-option ...] <server-or-role> ... looks up a server by id or role",

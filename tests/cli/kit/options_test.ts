@@ -52,7 +52,7 @@ Deno.test("option defaults match the tutorial", () => {
     dryRun: false,
     rerun: false,
     quiet: false,
-    role: false,
+    all: false,
     registry: [],
     libraryPrefix: ["@gxensemble/"],
     json: false,
@@ -60,7 +60,15 @@ Deno.test("option defaults match the tutorial", () => {
   });
   assert.deepEqual(parse("shutdown"), {
     arguments: [undefined, undefined],
-    options: { force: false, registry: [], role: false, json: false, log: "warning" },
+    options: {
+      force: false,
+      registry: [],
+      all: false,
+      concurrency: 64,
+      failFast: false,
+      json: false,
+      log: "warning",
+    },
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import fc from "npm:fast-check@^4.10.2";
-import { colorValue, ProgressBar, visibleValue } from "../../../cli/kit/output.ts";
+import { colorValue, visibleValue } from "../../../cli/kit/output.ts";
 import { hasControls } from "../../../runtime/safe_text.ts";
 import { LINUX, testWith } from "../../requirements.ts";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
@@ -80,6 +80,7 @@ Deno.test("only output.ts prints in cli, and the REPL's terminal prints what out
     "cli/kit/command_line.ts", // Reads the width of the terminal.
     "cli/kit/deno_command.ts", // Contains the text of a program that it runs.
     "cli/kit/output.ts",
+    "cli/kit/progress.ts", // Writes a line of its own text.
     "cli/kit/prompts.ts", // Writes one fixed escape sequence.
     "cli/repl/terminal.ts",
     "cli/start.mjs", // Writes one fixed text, before it imports anything.
@@ -221,50 +222,4 @@ Deno.test("colorValue takes time linear in the length of the text", () => {
   ];
   for (const unit of units) colorValue(unit.repeat(30_000));
   colorValue(" ".repeat(2_000_000));
-});
-
-/** Collects the output. */
-function terminal(isTerminal: boolean) {
-  const written: string[] = [];
-  return {
-    written,
-    isTerminal: () => isTerminal,
-    writeSync(bytes: Uint8Array): number {
-      written.push(new TextDecoder().decode(bytes));
-      return bytes.length;
-    },
-  };
-}
-
-Deno.test("a progress bar is drawn on a terminal, not for every step, and removed at the end", () => {
-  const screen = terminal(true);
-  {
-    using progress = new ProgressBar(screen);
-    progress.show("shipping modules:", 10, 20);
-    progress.show("shipping modules:", 11, 20);
-  }
-  assert.deepEqual(screen.written, [
-    `\rshipping modules: [${"=".repeat(15)}${" ".repeat(15)}] 10/20\x1b[K`,
-    "\r\x1b[K",
-  ]);
-});
-
-Deno.test("a progress bar prints nothing without a terminal", () => {
-  const file = terminal(false);
-  {
-    using progress = new ProgressBar(file);
-    progress.show("reading modules:", 1);
-  }
-  assert.deepEqual(file.written, []);
-});
-
-Deno.test("a progress bar does not stop the work when its terminal is gone", () => {
-  const gone = {
-    isTerminal: () => true,
-    writeSync(): number {
-      throw new Deno.errors.BrokenPipe("gone");
-    },
-  };
-  using progress = new ProgressBar(gone);
-  progress.show("reading modules:", 1);
 });

@@ -63,8 +63,8 @@ Deno.test("eval in several servers labels each result, and a failure in one does
 
   const json = await commands.run("eval", "--json", "(b a)", "x");
   assert.equal(json.code, 1);
-  assert.deepEqual(JSON.parse(json.stdout), [
-    { server: "b", error: "not today" },
+  assert.deepEqual(json.stdout.trimEnd().split("\n").map((line) => JSON.parse(line)), [
+    { server: "b", error: "not today", code: "FAILED" },
     { server: "a", result: { id: "a" } },
   ]);
   const ofRole = await commands.run("eval", "--role", "web", "x");

@@ -1,0 +1,82 @@
+/**
+ * Messages of commands to actors. Their errors say what the operator can send instead.
+ *
+ * @module
+ */
+import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
+import type { ActorRef } from "../../runtime/actor/references.ts";
+import { controlClient } from "../../runtime/ensemble/remote.ts";
+import { ActorError, EnsembleError } from "../../runtime/errors.ts";
+import { didYouMean, nearest } from "./servers.ts";
+
+/** A message of a command. */
+export interface Message {
+  /** What the actor does with it. */
+  readonly type: string;
+}
+
+/**
+ * Asks an actor, and returns its answer.
+ *
+ * @throws {EnsembleError} if there is no answer. The message of an error that the actor answers with
+ * ends with its code; that of an unknown actor suggests near names; that of an unknown type names
+ * those that the actor takes.
+ */
+export async function askActor(
+  actors: ActorSystem,
+  ref: ActorRef,
+  message: Message,
+): Promise<unknown> {
+  try {
+    return await actors.ask(ref, message);
+  } catch (error) {
+    if (!(error instanceof ActorError)) throw error;
+    throw await explained(error, { actors, ref, type: message.type });
+  }
+}
+
+/**
+ * Sends a message to an actor that exists. Whether it arrives is not known: the console flushes its
+ * connections when it stops.
+ *
+ * @throws {EnsembleError} if the server cannot be reached, or has no such actor.
+ */
+export async function tellActor(
+  actors: ActorSystem,
+  ref: ActorRef,
+  message: Message,
+): Promise<void> {
+  const { server, actor } = ref;
+  const names = await controlClient(actors, server).listActors(); // This also connects.
+  if (typeof actor === "string" && !names.includes(actor)) {
+    const suggestion = didYouMean(nearest(actor, names));
+    throw new EnsembleError(`unknown actor: ${ref}${suggestion}`, { code: "UNKNOWN_ACTOR" });
+  }
+  actors.tell(ref, message);
+}
+
+async function explained(
+  error: ActorError,
+  { actors, ref, type }: { actors: ActorSystem; ref: ActorRef; type: string },
+): Promise<ActorError> {
+  const { code, message } = error;
+  const explanation = await explanationOf(error, { actors, ref, type }).catch(() => undefined);
+  return new ActorError(`${message}${explanation ?? ` (${code})`}`, { code, cause: error });
+}
+
+/** Says what can be sent instead; undefined if nothing is known. */
+async function explanationOf(
+  { code }: ActorError,
+  { actors, ref, type }: { actors: ActorSystem; ref: ActorRef; type: string },
+): Promise<string | undefined> {
+  const server = controlClient(actors, ref.server);
+  if (code === "UNKNOWN_ACTOR") {
+    return didYouMean(nearest(`${ref.actor}`, await server.listActors()));
+  }
+  if (code !== "UNEXPECTED_MESSAGE") return undefined;
+  const [known] = await server.describeActors({ actor: ref.actor });
+  if (!known?.types) return undefined;
+  const types = known.types;
+  const near = didYouMean(nearest(type, types));
+  return `; it takes ${types.join(", ") || "no requests"}${near}`;
+}

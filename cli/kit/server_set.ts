@@ -1,0 +1,251 @@
+/**
+ * A command's work in a set of servers: at the same time, with results in order as they come.
+ *
+ * @module
+ */
+import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
+import { listServers } from "../../runtime/ensemble/remote.ts";
+import { EnsembleError } from "../../runtime/errors.ts";
+import { Administrator } from "./administrator.ts";
+import { explainFailure, watchSilence, withConsole } from "./console.ts";
+import { type ClientOptions, type OutputOptions, RUNNING_STATES } from "./options.ts";
+import { OrderedResults } from "./ordered_results.ts";
+import { printError, printJson, printNotice } from "./output.ts";
+import { clearProgress, ProgressLine } from "./progress.ts";
+import type { PassphraseOptions } from "./prompts.ts";
+import { AT_ONCE, isSet, type ParallelOptions, type ServerSet } from "./server_set_options.ts";
+import { findServers, reportStale } from "./servers.ts";
+
+/** The context of a command's work in a server. */
+export interface WorkContext {
+  /** The actors of its console. */
+  readonly actors: ActorSystem;
+  /** Elevates the command where needed. */
+  readonly administrator: Administrator;
+}
+
+/** A command's work in each of its servers. */
+export interface ServerWork<Result>
+  extends ClientOptions, OutputOptions, PassphraseOptions, ParallelOptions {
+  /** Whether to print the JSON of a single server on one line. */
+  readonly oneLine?: boolean;
+  /** The server to work in after all others. */
+  readonly last?: string;
+  /** The capability that the work requires, if any. */
+  readonly capability?: string;
+  /** Whether to report servers that stop answering during the work. */
+  readonly isLong?: boolean;
+  /** Whether the work shows its own progress. */
+  readonly showsProgress?: boolean;
+  /** Does the work in one server. */
+  work(server: string, context: WorkContext): Promise<Result>;
+  /** Prints a result. In a set of servers, each line begins with the label. */
+  print(result: Result, label: string): void;
+  /** Converts a result for JSON output. */
+  toJson(result: Result): unknown;
+}
+
+/**
+ * Does the same work in servers, through one console, and prints the results. A failure in one does
+ * not stop the others, unless `failFast` is set.
+ *
+ * The result of a single named server is printed as it is. For a set, each line begins with the
+ * server's id; as JSON, each line is `{ server, result }` or `{ server, error, code }`. Results come
+ * in the order of the ids, except that none is held back for longer than a second.
+ *
+ * @throws {EnsembleError} the error of a single server; for a set, the number of failures, after
+ * all are done.
+ */
+export async function inEachServer<Result>(
+  set: ServerSet,
+  options: ServerWork<Result>,
+): Promise<void> {
+  await withConsole(options, async (actors, console) => {
+    const context: WorkContext = { actors, administrator: new Administrator(console, options) };
+    const work = async (server: string) => {
+      const { capability, isLong } = options;
+      if (capability === undefined) return await options.work(server, context);
+      return await context.administrator.elevating(server, capability, async () => {
+        using _watch = isLong ? watchSilence(actors, server, printNotice) : undefined;
+        return await options.work(server, context);
+      });
+    };
+    const servers = await findSet(actors, set);
+    if (isSet(set)) return await new WorkInSet(servers, { ...options, work }, context).run();
+    const result = await work(servers[0]!);
+    if (options.json) printJson(options.toJson(result), options);
+    else options.print(result, "");
+  });
+}
+
+/** Finds the ids of a set of servers: as they are named, or sorted. */
+async function findSet(actors: ActorSystem, set: ServerSet): Promise<readonly string[]> {
+  if (set === "all") {
+    const onPage = (page: { staleFor?: number }) => reportStale(actors, page);
+    const entries = await listServers(actors, { states: RUNNING_STATES, onPage });
+    if (entries.length === 0) throw new EnsembleError("no server runs, but the registry");
+    return entries.map(({ id }) => id);
+  }
+  if ("ids" in set) return set.ids;
+  const queries = set.roles.map((role) => ({ role, states: RUNNING_STATES }));
+  const { found, missing } = await findServers(actors, queries);
+  if (missing[0]) throw missing[0];
+  return found.map(({ id }) => id).sort();
+}
+
+/** What came of the work in one server. */
+type Outcome<Result> =
+  | { readonly server: string; readonly result: Result }
+  | { readonly server: string; readonly error: string; readonly code: string };
+
+/** The code in JSON of a server in which the work was not started. */
+const NOT_STARTED = "NOT_STARTED";
+
+/** Work for longer than this shows its progress, in ms. */
+const PROGRESS_DELAY = 1_000;
+
+/** The maximum number of servers that a message names. */
+const MOST_NAMED = 10;
+
+/** The exit code after an interrupt, as shells have it: 128 and the number of the signal. */
+const INTERRUPTED = 130;
+
+/** One command's work in several servers. */
+class WorkInSet<Result> {
+  readonly #servers: readonly string[];
+  readonly #options:
+    & Omit<ServerWork<Result>, "work">
+    & { work(server: string): Promise<Result> };
+  readonly #context: WorkContext;
+  readonly #results: OrderedResults<Outcome<Result>>;
+  readonly #progress = new ProgressLine();
+  readonly #begun = new Set<string>();
+  readonly #done = new Set<string>();
+  readonly #failed: string[] = [];
+  /** Whether progress is shown: the work has taken a while, and no prompt is open. */
+  #isShown = false;
+
+  constructor(
+    servers: readonly string[],
+    options: Omit<ServerWork<Result>, "work"> & { work(server: string): Promise<Result> },
+    context: WorkContext,
+  ) {
+    this.#servers = servers;
+    this.#options = options;
+    this.#context = context;
+    this.#results = new OrderedResults(servers.length, (outcome) => this.#print(outcome));
+  }
+
+  /** Works in all servers, then throws if any failed. */
+  async run(): Promise<void> {
+    const { concurrency = AT_ONCE, last } = this.#options;
+    using _results = this.#results;
+    using _progress = this.#showProgress();
+    using _interrupt = this.#onInterrupt();
+    const numbered = this.#servers.map((server, index) => [server, index] as const);
+    const queue = numbered.filter(([server]) => server !== last).values();
+    const workThrough = async () => {
+      for (const [server, index] of queue) await this.#workIn(server, index);
+    };
+    await Promise.all(Array.from({ length: concurrency }, workThrough));
+    for (const [server, index] of numbered) {
+      if (server === last) await this.#workIn(server, index);
+    }
+    this.#results.flush();
+    if (this.#failed.length > 0) throw new EnsembleError(this.#describeFailures());
+  }
+
+  async #workIn(server: string, index: number): Promise<void> {
+    if (this.#options.failFast && this.#failed.length > 0) {
+      const error = `not started, since it failed in ${this.#failed[0]}`;
+      return this.#results.add(index, { server, error, code: NOT_STARTED });
+    }
+    this.#begun.add(server);
+    this.#results.add(index, await this.#outcomeIn(server));
+    this.#done.add(server);
+    this.#drawProgress();
+  }
+
+  async #outcomeIn(server: string): Promise<Outcome<Result>> {
+    try {
+      return { server, result: await this.#options.work(server) };
+    } catch (error) {
+      if (!(error instanceof EnsembleError)) throw error; // A bug of the command itself.
+      const { message } = await explainFailure(error, this.#context.actors) as Error;
+      this.#failed.push(server);
+      printError(`${server}: ${message}`); // At once: a failure has to be seen.
+      return { server, error: message, code: error.code };
+    }
+  }
+
+  #print(outcome: Outcome<Result>): void {
+    const { json, print, toJson } = this.#options;
+    if (!json) {
+      return "result" in outcome ? print(outcome.result, `${outcome.server}: `) : undefined;
+    }
+    const line = "result" in outcome ? { ...outcome, result: toJson(outcome.result) } : outcome;
+    printJson(line, { oneLine: true });
+  }
+
+  #describeFailures(): string {
+    const all = this.#servers.length;
+    const message = `failed in ${this.#failed.length} of ${all} servers: ${names(this.#failed)}`;
+    const left = this.#servers.filter((server) => !this.#begun.has(server));
+    return left.length > 0 ? `${message}; not started in ${left.length}: ${names(left)}` : message;
+  }
+
+  /** Shows how many servers are done, if the work takes longer than a moment. */
+  #showProgress(): Disposable {
+    if (this.#options.showsProgress) return { [Symbol.dispose]() {} };
+    const { administrator } = this.#context;
+    const begin = () => {
+      this.#isShown = true;
+      this.#drawProgress();
+    };
+    let timer = setTimeout(begin, PROGRESS_DELAY);
+    administrator.runPrompt = async (prompt) => {
+      clearTimeout(timer);
+      this.#isShown = false;
+      clearProgress();
+      try {
+        return await prompt();
+      } finally {
+        timer = setTimeout(begin, PROGRESS_DELAY);
+      }
+    };
+    return {
+      [Symbol.dispose]: () => {
+        clearTimeout(timer);
+        this.#progress[Symbol.dispose]();
+      },
+    };
+  }
+
+  #drawProgress(): void {
+    if (!this.#isShown) return;
+    const failed = this.#failed.length > 0 ? `, ${this.#failed.length} failed` : "";
+    this.#progress.show(`${this.#done.size} of ${this.#servers.length} servers${failed}`);
+  }
+
+  /** Before an interrupt ends the command, prints what has come, and says what has not. */
+  #onInterrupt(): Disposable {
+    const end = () => {
+      this.#results.flush();
+      const open = [...this.#begun].filter((server) => !this.#done.has(server));
+      printError(
+        `interrupted: ${this.#done.size} of ${this.#servers.length} servers are done` +
+          (open.length > 0 ? `; it may go on in ${names(open)}` : ""),
+      );
+      Deno.exit(INTERRUPTED);
+    };
+    Deno.addSignalListener("SIGINT", end);
+    return { [Symbol.dispose]: () => Deno.removeSignalListener("SIGINT", end) };
+  }
+}
+
+/** Names servers, of many only some. */
+function names(servers: readonly string[]): string {
+  const more = servers.length - MOST_NAMED;
+  if (more <= 0) return servers.join(", ");
+  return `${servers.slice(0, MOST_NAMED).join(", ")} and ${more} more`;
+}
