@@ -45,3 +45,10 @@ export function moveClock(by: number): Disposable {
   performance.now = () => now.call(performance) + by;
   return { [Symbol.dispose]: () => void (performance.now = now) };
 }
+
+/** Lets `ms` pass for the timers of a clock and for `performance.now()`, until it is disposed of. */
+export function passTime(clock: FakeClock, ms: number): Disposable {
+  const moved = moveClock(ms);
+  clock.tick(ms);
+  return moved;
+}

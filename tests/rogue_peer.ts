@@ -18,7 +18,7 @@ import type { ByteStream } from "../runtime/wire/stream.ts";
 import { connectTo } from "../runtime/wire/transport.ts";
 import { FrameReader } from "../runtime/wire/frames.ts";
 import { MAX_FRAME } from "../runtime/wire/limits.ts";
-import { decodeEnvelope, encodeEnvelope } from "./runtime/wire/single_frames.ts";
+import { Arrivals, encodeEnvelope } from "./runtime/wire/single_frames.ts";
 
 /** Bytes with the header of a frame before them. */
 export function frame(body: Uint8Array): Uint8Array {
@@ -26,6 +26,39 @@ export function frame(body: Uint8Array): Uint8Array {
   new DataView(framed.buffer).setUint32(0, body.length);
   framed.set(body, 4);
   return framed;
+}
+
+/** The body of the first frame of a large message. Any number can be one that no honest server sends. */
+export function firstPiece(
+  { total, payload = { offset: 0, length: 0 } }: {
+    total: number;
+    payload?: { offset: number; length: number };
+  },
+  bytes: Uint8Array = new Uint8Array(),
+): Uint8Array {
+  const numbers = new Uint8Array(new Uint32Array([total, payload.offset, payload.length]).buffer);
+  return concatenate([new Uint8Array([0, 0]), numbers, bytes]);
+}
+
+/** The body of another frame of a large message. */
+export function nextPiece(bytes: Uint8Array): Uint8Array {
+  return concatenate([new Uint8Array([1, 0]), bytes]);
+}
+
+/** The bodies of the frames in which an envelope of any size travels. */
+export function pieces(
+  envelope: Uint8Array,
+  { size = 100_000, payload }: {
+    size?: number;
+    payload?: { offset: number; length: number };
+  } = {},
+): Uint8Array[] {
+  const first = firstPiece({ total: envelope.length, payload }, envelope.subarray(0, size));
+  const bodies = [first];
+  for (let at = size; at < envelope.length; at += size) {
+    bodies.push(nextPiece(envelope.subarray(at, at + size)));
+  }
+  return bodies;
 }
 
 /** How long a test waits for a frame, in ms: one that never comes is a failure, and no test that hangs. */
@@ -166,6 +199,7 @@ export class RoguePeer extends RawPeer {
   /** The id of the server at the other end. */
   readonly peer: string;
   #nonce = 2;
+  readonly #arrivals = new Arrivals();
 
   private constructor(stream: ByteStream, self: Credentials, { peer, reader }: Authenticated) {
     super(stream, reader);
@@ -197,8 +231,10 @@ export class RoguePeer extends RawPeer {
   }
 
   /** Sends a message with any header, and any bytes as the message. */
-  sendEnvelope(header: RogueHeader, body: Uint8Array): Promise<void> {
-    return this.send(rogueFrame({ nonce: this.#nonce += 2, ...header }, body));
+  async sendEnvelope(header: RogueHeader, body: Uint8Array): Promise<void> {
+    const envelope = rogueFrame({ nonce: this.#nonce += 2, ...header }, body);
+    if (envelope.length <= MAX_FRAME) return await this.send(envelope);
+    for (const piece of pieces(envelope)) await this.send(piece);
   }
 
   /** Sends a message; the value is not checked. */
@@ -220,9 +256,8 @@ export class RoguePeer extends RawPeer {
   /** The next message, or undefined when the other end has closed. Skips heartbeats and probes. */
   async receiveEnvelope(): Promise<Envelope | undefined> {
     for (let bytes; (bytes = await this.receive());) {
-      if (bytes.length > 1) {
-        return decodeEnvelope(bytes, { source: this.peer });
-      }
+      const envelope = this.#arrivals.take(bytes, this.peer);
+      if (envelope) return envelope;
     }
     return undefined;
   }
@@ -245,7 +280,8 @@ async function credentialsOf(options: RogueOptions): Promise<Credentials> {
   return { id: options.id ?? "rogue", instance, cookie, tls: options.tls };
 }
 
-function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+/** Joins bytes. */
+export function concatenate(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -3,8 +3,13 @@
  *
  * @module
  */
-import { type ActorSystem, SERVER_ACTOR } from "../../runtime/actor/actor_system.ts";
-import { ActorRef, checkServerId, REGISTRY_ID } from "../../runtime/actor/references.ts";
+import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
+import {
+  ActorRef,
+  checkServerId,
+  REGISTRY_ID,
+  SERVER_ACTOR,
+} from "../../runtime/actor/references.ts";
 import { readMembership, transientId } from "../../runtime/ensemble/membership.ts";
 import {
   ActorError,

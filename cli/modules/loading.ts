@@ -13,7 +13,7 @@ import { evaluatedTogether } from "../../runtime/code/unit_graph.ts";
 import type { LoadOutcome } from "../../runtime/code/unit_store.ts";
 import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { MAX_FRAME } from "../../runtime/wire/limits.ts";
+import { MAX_MESSAGE } from "../../runtime/wire/limits.ts";
 import { operatorName } from "../kit/administrator.ts";
 import { printNotice } from "../kit/output.ts";
 import { NO_TERMINAL, ProgressLine } from "../kit/progress.ts";
@@ -255,7 +255,7 @@ function describeOutcome({ loaded, restored, rerun }: LoadOutcome, dryRun: boole
 const BATCH_LENGTH = 1024 * 1024;
 
 /** The maximum size of a message, in UTF-16 code units. The rest of the frame is small. */
-const MAX_LENGTH = MAX_FRAME - 4 * 1024 * 1024;
+const MAX_LENGTH = MAX_MESSAGE - 4 * 1024 * 1024;
 
 /**
  * Splits units into messages. The members of a cycle, which are adjacent, stay together.

@@ -29,13 +29,16 @@ import { groupOf, Memberships } from "./memberships.ts";
 import { type Down, type DownNews, Monitors } from "./monitors.ts";
 import { PendingAsks } from "./asks.ts";
 import { NumberTable } from "./number_table.ts";
-import { type ActorId, ActorRef, checkActorName, parseActorId } from "./references.ts";
+import {
+  type ActorId,
+  ActorRef,
+  checkActorName,
+  parseActorId,
+  SERVER_ACTOR,
+} from "./references.ts";
 import { type Handlers, type HandlersOf, type ServeOptions, ServiceProgram } from "./service.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
-
-/** The name of every server's own actor, which answers for the server itself. */
-export const SERVER_ACTOR = "server";
 
 /**
  * The part of the grace that services have to finish their requests. The rest is for clean-ups.
@@ -579,8 +582,10 @@ export class ActorSystem implements Messaging, Receiver {
 
   #tellDown(dest: ActorRef, message: Down): void {
     if (dest.server === this.id) this.find(dest.actor)?.monitors.delete(message.monitor);
+    // It comes from the actor that ended, so that it stays behind what that actor has sent.
+    const source = message.ref.server === this.id ? message.ref : this.ref;
     try {
-      this.tell(dest, message);
+      this.tell(dest, message, NO_OPTIONS, source);
     } catch (error) {
       if (!this.lines.allows(dest.server, "news of an end that cannot be sent")) return;
       logger.warn("cannot tell {dest} that {ref} ended: {reason}", {

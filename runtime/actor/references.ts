@@ -171,5 +171,8 @@ export function parseActorId(text: string): ActorId {
   return SERIAL_NUMBER.test(text) ? Number(text) : text;
 }
 
+/** The name of every server's own actor, which answers for the server itself. */
+export const SERVER_ACTOR = "server";
+
 /** The server through which servers find each other. */
 export const REGISTRY_ID = "registry";

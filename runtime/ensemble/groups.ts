@@ -8,10 +8,10 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { Actor } from "../actor/actor.ts";
-import { endsWithServer, SERVER_ACTOR, unknownActor } from "../actor/actor_system.ts";
+import { endsWithServer, unknownActor } from "../actor/actor_system.ts";
 import { checkGroupName, groupAddress } from "../actor/memberships.ts";
 import { type AskOptions, DEFAULT_ASK_TIMEOUT, type Destination } from "../actor/messaging.ts";
-import { ActorRef } from "../actor/references.ts";
+import { ActorRef, SERVER_ACTOR } from "../actor/references.ts";
 import { client } from "../actor/service.ts";
 import { ActorError, DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";
 import { describeValue } from "../inspection.ts";

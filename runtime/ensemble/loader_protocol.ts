@@ -40,7 +40,7 @@ import {
   wholeNumber,
 } from "../server/request_checks.ts";
 import { MAX_OPERATOR } from "../server/registry_protocol.ts";
-import { MAX_FRAME } from "../wire/limits.ts";
+import { MAX_MESSAGE } from "../wire/limits.ts";
 
 /** The name of the loader among a server's actors. */
 export const LOADER_ACTOR = "loader";
@@ -178,7 +178,7 @@ export const loaderChecks: RequestChecks = requestChecks<LoaderHandlers>({
           MAX_MODULES,
         ),
         cycle: optional(parts({ members: listOf(hash, MAX_MODULES), index: wholeNumber })),
-        metaProperties: listOf(pairOf(wholeNumber), MAX_FRAME),
+        metaProperties: listOf(pairOf(wholeNumber), MAX_MESSAGE),
         computedImports: optional(listOf(wholeNumber, MAX_MODULES)),
         workers: optional(listOf(wholeNumber, MAX_MODULES)),
         candidates: optional(

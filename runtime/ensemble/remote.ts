@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
+import type { ActorSystem } from "../actor/actor_system.ts";
 import { onDown, onPing, onUnexpected } from "../actor/cases.ts";
 import type { AskOptions, Destination, Messaging } from "../actor/messaging.ts";
-import { type ActorId, ActorRef } from "../actor/references.ts";
+import { type ActorId, ActorRef, SERVER_ACTOR } from "../actor/references.ts";
 import { type Client, client } from "../actor/service.ts";
 import { within } from "../timeout.ts";
 import { ProtocolError, TimeoutError } from "../errors.ts";

@@ -24,7 +24,7 @@ import {
   textByText,
   wholeNumber,
 } from "../server/request_checks.ts";
-import { MAX_FRAME } from "../wire/limits.ts";
+import { MAX_MESSAGE } from "../wire/limits.ts";
 import type { PreviewOptions } from "./shown_value.ts";
 
 /** A name that an input declares at its top level. */
@@ -156,7 +156,7 @@ export const MAX_NAME = 10_000;
 export const MAX_ATTRIBUTES = 16;
 
 /** Checks code, which may be as long as fits into a frame. */
-export const code = text(MAX_FRAME);
+export const code = text(MAX_MESSAGE);
 /** Checks the path, URL or id of a module. */
 export const path = text(MAX_PATH);
 /** Checks a specifier, which may contain the text of its module: `data:text/javascript,...`. */

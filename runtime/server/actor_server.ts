@@ -5,10 +5,10 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor, SpawnOptions } from "../actor/actor.ts";
-import { ActorSystem, endsWithServer, SERVER_ACTOR, unknownActor } from "../actor/actor_system.ts";
+import { ActorSystem, endsWithServer, unknownActor } from "../actor/actor_system.ts";
 import { type MailboxOptions, UNBOUNDED } from "../actor/mailbox.ts";
 import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
-import { type ActorId, ActorRef } from "../actor/references.ts";
+import { type ActorId, ActorRef, SERVER_ACTOR } from "../actor/references.ts";
 import { client, type Handlers, type HandlersOf, type ServeOptions } from "../actor/service.ts";
 import { DisconnectedError, EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName, readAddresses } from "../wire/address.ts";

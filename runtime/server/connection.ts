@@ -10,6 +10,7 @@ import { ProtocolError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 import { IncomingFrame } from "../wire/envelope_frames.ts";
 import { type FrameReader, type Outbox, PREFIX_LENGTH } from "../wire/frames.ts";
+import { isPiece, PieceReader } from "../wire/pieces.ts";
 import {
   EARLY_MESSAGES,
   FRAMES_PER_CHECK,
@@ -84,6 +85,7 @@ export class Connection {
   readonly #stream: ByteStream;
   readonly #reader: FrameReader;
   readonly #frame = new IncomingFrame();
+  readonly #pieces = new PieceReader();
   readonly #outbox: Outbox;
   readonly #options: ConnectionOptions;
   readonly #heart: ReturnType<typeof setInterval>;
@@ -91,6 +93,8 @@ export class Connection {
   isSilent = false;
   #lastReceived = performance.now();
   #lastBeat = performance.now();
+  /** When the first piece came of the large message that is being received. */
+  #largeBegan = 0;
   #sent = false;
   #writing = false;
   #flushing = false;
@@ -264,7 +268,9 @@ export class Connection {
         this.#frame.clear();
       } while (this.open && await this.#reader.fill());
       this.close(
-        this.#reader.cut ? "the connection was lost inside a message" : "the peer closed it",
+        this.#reader.cut || this.#pieces.pending
+          ? "the connection was lost inside a message"
+          : "the peer closed it",
       );
     } catch (error) {
       if (!this.open) return;
@@ -284,18 +290,9 @@ export class Connection {
     const { buffer, start, end } = this.#reader;
     this.#receivedBytes += PREFIX_LENGTH + end - start;
     if (end - start > 1) {
-      this.#receivedMessages++;
-      const frame = this.#frame;
-      frame.read(buffer, start, end);
-      if (frame.expired) return;
-      const { peer } = this.session;
-      const { receiver } = this.#options;
-      const expected = receiver.expects(frame, peer);
-      const envelope = expected
-        ? frame.decode(peer, this.#lastReceived)
-        : frame.withoutMessage(peer);
-      envelope.session = this.session;
-      receiver.deliver(envelope);
+      if (isPiece(buffer, start)) return this.#receivePiece();
+      this.#frame.read(buffer, start, end);
+      this.#deliver();
     } else if (end > start) {
       if (buffer[start] !== PROBE[0]) throw new ProtocolError("malformed frame: not an envelope");
       // A peer that reads nothing could fill the outbox with these.
@@ -304,6 +301,28 @@ export class Connection {
       this.#outbox.add(HEARTBEAT);
       this.flush();
     }
+  }
+
+  #receivePiece(): void {
+    const { buffer, start, end } = this.#reader;
+    if (!this.#pieces.pending) this.#largeBegan = this.#lastReceived;
+    if (!this.#pieces.take(buffer, start, end)) return;
+    this.#frame.readLarge(this.#pieces.finish(), this.#lastReceived - this.#largeBegan);
+    this.#deliver();
+    this.#frame.clear();
+  }
+
+  /** Delivers the message whose header was read. */
+  #deliver(): void {
+    this.#receivedMessages++;
+    const frame = this.#frame;
+    if (frame.expired) return;
+    const { peer } = this.session;
+    const { receiver } = this.#options;
+    const expected = receiver.expects(frame, peer);
+    const envelope = expected ? frame.decode(peer, this.#lastReceived) : frame.withoutMessage(peer);
+    envelope.session = this.session;
+    receiver.deliver(envelope);
   }
 
   #beat(): void {

@@ -4,8 +4,8 @@
  * @module
  */
 import type { Actor } from "../actor/actor.ts";
-import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
-import { type ActorId, ActorRef, MAX_ACTOR_NAME } from "../actor/references.ts";
+import type { ActorSystem } from "../actor/actor_system.ts";
+import { type ActorId, ActorRef, MAX_ACTOR_NAME, SERVER_ACTOR } from "../actor/references.ts";
 import type { HandlersOf, RequestChecks } from "../actor/service.ts";
 import {
   type ActorInfo,

@@ -24,7 +24,7 @@ export interface Versions {
 }
 
 /** The protocol versions of this release. */
-export const SPOKEN_VERSIONS: Versions = { lowest: 1, highest: 1 };
+export const SPOKEN_VERSIONS: Versions = { lowest: 2, highest: 2 };
 
 /** The length of a nonce, in bytes. */
 export const NONCE_LENGTH = 32;

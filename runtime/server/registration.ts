@@ -5,11 +5,11 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor } from "../actor/actor.ts";
-import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
+import type { ActorSystem } from "../actor/actor_system.ts";
 import { onDown, onPing, onShutdown, onUnexpected } from "../actor/cases.ts";
 import { type Case, UNBOUNDED } from "../actor/mailbox.ts";
 import { messageType } from "../actor/messaging.ts";
-import { ActorRef, REGISTRY_ID } from "../actor/references.ts";
+import { ActorRef, REGISTRY_ID, SERVER_ACTOR } from "../actor/references.ts";
 import { ActorError, DisconnectedError, TimeoutError } from "../errors.ts";
 import { type Lease, type OwnEntry, registryClient, withClaimant } from "./registry_protocol.ts";
 

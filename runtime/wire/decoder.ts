@@ -76,7 +76,7 @@ const doubleBytes = new Uint8Array(double.buffer);
 /** Short texts that were read before, by their hashes. Most messages repeat a few keys. */
 const knownTexts: (string | undefined)[] = new Array(1024).fill(undefined);
 
-const EMPTY = new Uint8Array();
+const EMPTY: Uint8Array<ArrayBuffer> = new Uint8Array();
 
 /** The frame that is being read, the position in it, and its end. */
 let bytes: Uint8Array = EMPTY;
@@ -85,6 +85,9 @@ let end = 0;
 let parts = 0;
 let costly = 0;
 let maxCostly = 0;
+/** Binary data of the message that is not in the frame, and where it is missing. */
+let payload: Uint8Array<ArrayBuffer> = EMPTY;
+let payloadAt = -1;
 /** The objects of the graph being read. */
 let nodes: unknown[] | undefined;
 /** The processor time that large Maps and Sets have taken, and may take, in ms. */
@@ -103,9 +106,19 @@ export function openFrame(buffer: Uint8Array, start: number, stop: number): void
   parts = costly = time = 0;
 }
 
+/**
+ * Provides the binary data that is missing from the frame at a position of the buffer. It becomes part of
+ * the message, and is not copied.
+ */
+export function openPayload(missing: Uint8Array<ArrayBuffer>, position: number): void {
+  payload = missing;
+  payloadAt = position;
+}
+
 /** Ends reading the frame. */
 export function closeFrame(): void {
-  bytes = EMPTY;
+  bytes = payload = EMPTY;
+  payloadAt = -1;
   nodes = undefined;
 }
 
@@ -146,6 +159,7 @@ export function readMessage(size: number): unknown {
   maxTime = MAP_TIME + size / MIB * MAP_TIME_PER_MIB;
   const message = at < end && bytes[at] === Tag.Graph ? readGraph() : readValue(0);
   if (at !== end) throw malformed("bytes after its end");
+  if (payloadAt !== -1) throw malformed("a payload that belongs to nothing");
   return message;
 }
 
@@ -404,16 +418,26 @@ function readBinary(): unknown {
   count(HEAVY_WEIGHT);
   const Class = BINARY_CLASSES[readByte()];
   if (Class === undefined) throw malformed("an unknown kind of binary");
-  const length = readUint32();
-  requireBytes(length);
-  const copy = bytes.slice(at, at += length);
-  if (Class === Uint8Array) return copy;
-  const buffer = copy.buffer as ArrayBuffer;
+  const content = readContent();
+  const { length } = content;
+  if (Class === Uint8Array) return content;
+  const { buffer } = content;
   if (Class === ArrayBuffer) return buffer;
   if (Class === DataView) return new DataView(buffer);
   const TypedArray = Class as Uint8ArrayConstructor;
   if (length % TypedArray.BYTES_PER_ELEMENT !== 0) throw malformed("part of an element");
   return new TypedArray(buffer);
+}
+
+/** Reads the size of binary data and its bytes, in a buffer of their own. */
+function readContent(): Uint8Array<ArrayBuffer> {
+  const length = readUint32();
+  if (at === payloadAt && length === payload.length) {
+    payloadAt = -1;
+    return payload;
+  }
+  requireBytes(length);
+  return bytes.slice(at, at += length) as Uint8Array<ArrayBuffer>;
 }
 
 function readReference(): unknown {

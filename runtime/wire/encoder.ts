@@ -17,10 +17,12 @@ import {
   MAX_BIGINT,
   MAX_DEPTH,
   MAX_FRAME,
+  MAX_MESSAGE,
   MAX_PARTS,
   MAX_PATTERN,
 } from "./limits.ts";
 import type { Outbox } from "./frames.ts";
+import type { Extent, Pair } from "./pieces.ts";
 import {
   BINARY_CLASSES,
   ErrorPart,
@@ -81,6 +83,9 @@ const typedArrayName = Object.getOwnPropertyDescriptor(
   Symbol.toStringTag,
 )!.get! as () => string | undefined;
 
+/** The payload of a message that has none. */
+const NO_PAYLOAD: Extent = { offset: 0, length: 0 };
+
 /** The outbox of the frame that is being written, and its buffer. */
 let outbox: Outbox | undefined;
 let bytes = new Uint8Array();
@@ -89,6 +94,8 @@ let start = 0;
 let at = 0;
 let parts = 0;
 let costly = 0;
+/** The largest binary data of the message that is worth a buffer of its own. */
+let payload: Extent = NO_PAYLOAD;
 /** The objects of the graph being written, with their numbers, in order. */
 let numbers: Map<object, number> | undefined;
 
@@ -105,15 +112,17 @@ export function openFrame(target: Outbox): void {
   bytes = target.open();
   start = at = target.bodyStart;
   parts = costly = 0;
+  payload = NO_PAYLOAD;
 }
 
 /**
  * Ends the frame and puts it into the outbox.
  *
+ * @param pair its actors.
  * @param expires whether its header has a timeout.
  * @throws {ProtocolError} if it exceeds a limit.
  */
-export function closeFrame(expires: boolean): void {
+export function closeFrame(pair: Pair, expires: boolean): void {
   const size = at - start;
   requireSize(size);
   if (costly > COSTLY_VALUES + size / BYTES_PER_COSTLY_VALUE) {
@@ -121,7 +130,11 @@ export function closeFrame(expires: boolean): void {
       "the message has too many errors or regular expressions for its size: send it in pieces",
     );
   }
-  outbox!.commit(at, expires);
+  if (size > MAX_FRAME || outbox!.hasLarge) {
+    outbox!.commitInOrder(at, { pair, expires, payload });
+  } else {
+    outbox!.commit(at, expires);
+  }
   outbox = undefined;
 }
 
@@ -185,6 +198,7 @@ export function writeMessage(message: unknown): void {
     if (!(error instanceof TreeError)) throw error;
     at = before;
     parts = costly = 0;
+    payload = NO_PAYLOAD;
     writeGraph(message as object);
   }
 }
@@ -489,6 +503,9 @@ function writeBinary(value: ArrayBufferView | ArrayBuffer): void {
     : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   writeByte(Tag.Binary);
   writeTagged(binaryNumbers.get(name)!, content.length);
+  if (content.length > MAX_FRAME && content.length > payload.length) {
+    payload = { offset: at - start, length: content.length };
+  }
   bytes.set(content, at);
   at += content.length;
 }
@@ -612,9 +629,9 @@ function reserve(room: number): void {
 }
 
 function requireSize(size: number): void {
-  if (size <= MAX_FRAME) return;
+  if (size <= MAX_MESSAGE) return;
   throw new ProtocolError(
-    `the message is too large: a frame holds at most ${MAX_FRAME} bytes`,
+    `the message is too large: it may have at most ${MAX_MESSAGE} bytes`,
   );
 }
 

@@ -26,6 +26,9 @@ import { ProtocolError } from "../errors.ts";
 import * as decoder from "./decoder.ts";
 import * as encoder from "./encoder.ts";
 import { FLAG_TIMEOUT, type Outbox } from "./frames.ts";
+import type { PieceReader } from "./pieces.ts";
+
+const EMPTY: Uint8Array<ArrayBuffer> = new Uint8Array();
 
 const FLAG_REPLY_EXPECTED = 1;
 const FLAG_FAILED = 2;
@@ -61,7 +64,7 @@ export function writeEnvelope(outbox: Outbox, envelope: Envelope): void {
     encoder.writeActorId(envelope.source.actor);
     encoder.patchUint16(0, encoder.written());
     encoder.writeMessage(message);
-    encoder.closeFrame(expires);
+    encoder.closeFrame(envelope, expires);
   } catch (error) {
     if (error instanceof ProtocolError) throw error;
     throw new ProtocolError(`cannot encode a message: ${(error as Error).message}`);
@@ -88,8 +91,11 @@ export class IncomingFrame {
   #start = 0;
   #message = 0;
   #end = 0;
+  /** The payload that a large message has apart, and where it is missing. */
+  #payload: Uint8Array<ArrayBuffer> = EMPTY;
+  #payloadAt = 0;
 
-  /** Whether its timeout had passed when it was sent. */
+  /** Whether its timeout had passed when it was sent, or before all its pieces came. */
   get expired(): boolean {
     return this.timeout !== undefined && this.timeout <= 0;
   }
@@ -103,6 +109,7 @@ export class IncomingFrame {
     decoder.openFrame(bytes, start, end);
     try {
       this.#bytes = bytes;
+      this.#payload = EMPTY;
       this.#start = start;
       this.#message = start + decoder.readUint16();
       this.#end = end;
@@ -119,6 +126,22 @@ export class IncomingFrame {
   }
 
   /**
+   * Reads the header of a large message.
+   *
+   * @param elapsed the time since its first piece came, in ms. It is taken off its timeout.
+   * @throws {ProtocolError} if it is malformed.
+   */
+  readLarge(
+    { envelope, payload, offset }: ReturnType<PieceReader["finish"]>,
+    elapsed: number,
+  ): void {
+    this.read(envelope, 0, envelope.length);
+    if (this.timeout !== undefined) this.timeout -= elapsed;
+    this.#payload = payload;
+    this.#payloadAt = offset;
+  }
+
+  /**
    * Decodes the envelope with its message. The result does not refer to the bytes.
    *
    * @param source the server at the other end of the connection.
@@ -128,7 +151,10 @@ export class IncomingFrame {
   decode(source: string, now: number = performance.now()): Envelope {
     decoder.openFrame(this.#bytes, this.#message, this.#end);
     try {
-      const envelope = this.#envelope(source, decoder.readMessage(this.#end - this.#start));
+      const { length } = this.#payload;
+      if (length > 0) decoder.openPayload(this.#payload, this.#payloadAt);
+      const message = decoder.readMessage(this.#end - this.#start + length);
+      const envelope = this.#envelope(source, message);
       if (this.timeout !== undefined) envelope.expires = now + this.timeout;
       return envelope;
     } finally {
@@ -143,7 +169,7 @@ export class IncomingFrame {
 
   /** Forgets the bytes. */
   clear(): void {
-    this.#bytes = EMPTY;
+    this.#bytes = this.#payload = EMPTY;
   }
 
   #envelope(source: string, message: unknown): Envelope {
@@ -159,8 +185,6 @@ export class IncomingFrame {
     );
   }
 }
-
-const EMPTY = new Uint8Array();
 
 function readNonce(): number {
   const nonce = decoder.readDouble();

@@ -5,7 +5,8 @@
  * @module
  */
 import { ProtocolError } from "../errors.ts";
-import { MAX_WRITE } from "./limits.ts";
+import { MAX_FRAME, MAX_WRITE } from "./limits.ts";
+import { type Extent, LargeMessage, type Pair } from "./pieces.ts";
 import type { ByteStream } from "./stream.ts";
 
 /** The length of a frame's header, in bytes. */
@@ -168,9 +169,24 @@ const TIMEOUT = FLAGS + 1 + 8;
 /** The largest buffer that is kept for reuse, in bytes. */
 const MAX_KEPT = 4 * 1024 * 1024;
 
+/** A message with a place among others: see {@linkcode Outbox.commitInOrder}. */
+interface Ordered {
+  readonly pair: Pair;
+  readonly expires: boolean;
+  readonly payload: Extent;
+}
+
+/** A large message, the frames that must not overtake it, and those that it must not overtake. */
+interface Queue {
+  readonly large: LargeMessage;
+  readonly followers: Outbox;
+  /** The number of bytes of frames to take out before its first piece, of all that were ever added. */
+  behind: number;
+}
+
 /**
- * Frames to send, in order. New ones are buffered while others are written. A frame that has
- * expired by its turn is dropped.
+ * Frames to send, in order, and large messages, of which pieces go between the frames. New ones are
+ * buffered while others are written. A message that has expired by its turn is dropped.
  */
 export class Outbox {
   /** The buffered frames, up to `#size`. */
@@ -187,6 +203,14 @@ export class Outbox {
   #messages = 0;
   #leavingMessages = 0;
   #messagesTaken = 0;
+  /** The number of bytes of frames that were ever added, without those in the queues. */
+  #added = 0;
+  /** The large messages. The first is being sent; each other waits for those before it. */
+  #queues: Queue[] = [];
+  /** The number of bytes in the queues. */
+  #queued = 0;
+  /** Whether a piece is next, if frames wait, too. */
+  #isPieceNext = false;
 
   /** The number of messages that were added since the last write began. */
   get messagesAdded(): number {
@@ -200,16 +224,30 @@ export class Outbox {
 
   /** The number of waiting bytes. */
   get size(): number {
+    return this.#framesSize + this.#queued;
+  }
+
+  /** The number of waiting bytes that are not in the queues. */
+  get #framesSize(): number {
     return this.#size + this.#end - this.#next;
+  }
+
+  /** Whether a large message waits or is being sent. */
+  get hasLarge(): boolean {
+    return this.#queues.length > 0;
   }
 
   /** Adds a frame without a deadline. The body is copied. */
   add(body: Uint8Array): void {
+    this.#append(body, false);
+  }
+
+  #append(body: Uint8Array, expires: boolean): void {
     const start = this.bodyStart;
     const end = start + body.length;
     if (end > this.open().length) this.grow(this.#size, end);
     this.#buffer.set(body, start);
-    this.commit(end, false);
+    this.commit(end, expires);
   }
 
   /** The start of the next frame's body in the buffer that {@linkcode Outbox.open} returns. */
@@ -249,8 +287,45 @@ export class Outbox {
     buffer[at + 2] = length >>> 8;
     buffer[at + 3] = length;
     this.#size = end;
+    this.#added += end - at;
     this.#expires ||= expires;
     if (length > 1) this.#messages++;
+  }
+
+  /**
+   * Adds what was written up to `end` like {@linkcode Outbox.commit}, if it is large, or large messages
+   * wait. It stays in order with all messages between the same actors. Others may overtake a large one.
+   */
+  commitInOrder(end: number, { pair, expires, payload }: Ordered): void {
+    const start = this.bodyStart;
+    if (end - start > MAX_FRAME) {
+      const place = this.#detach(end);
+      const large = new LargeMessage(place.bytes, { ...place, pair, payload });
+      this.#queues.push({ large, followers: new Outbox(), behind: this.#added });
+      this.#queued += end - start;
+      return;
+    }
+    const queue = this.#queues.findLast(({ large }) => large.precedes(pair));
+    if (!queue) return this.commit(end, expires);
+    queue.followers.#append(this.#buffer.subarray(start, end), expires);
+    this.#queued += end - this.#size;
+  }
+
+  /**
+   * Takes the body that was written up to `end` out of the buffer. The smaller of the body and of what
+   * is before it is copied.
+   */
+  #detach(end: number): { bytes: Uint8Array<ArrayBuffer>; start: number; end: number } {
+    const bytes = this.#buffer;
+    const size = this.#size;
+    if (size > end - size) {
+      const copy = bytes.slice(size, end);
+      this.abandon();
+      return { bytes: copy, start: PREFIX_LENGTH, end: copy.length };
+    }
+    this.#buffer = size <= BUSY_CAPACITY ? takeBuffer() : new Uint8Array(2 * size);
+    this.#buffer.set(bytes.subarray(0, size));
+    return { bytes, start: size + PREFIX_LENGTH, end };
   }
 
   /** Drops the unfinished body. A buffer that grew large for it is not kept. */
@@ -263,9 +338,18 @@ export class Outbox {
 
   /**
    * Takes out the frames to write next, up to the one with which they reach {@linkcode MAX_WRITE}
-   * bytes. The bytes are valid until the next call, and empty if nothing is left.
+   * bytes, or a piece of a large message in turn with them. The bytes must have been written by the next
+   * call. They are empty if nothing is left, or has expired.
    */
   take(): Uint8Array<ArrayBuffer> {
+    const first = this.#queues[0];
+    if (first) {
+      const framesSize = this.#framesSize;
+      const mayBegin = this.#added - framesSize >= first.behind;
+      const isPieceNext = framesSize === 0 || mayBegin && this.#isPieceNext;
+      this.#isPieceNext = !isPieceNext;
+      if (isPieceNext) return this.#takePiece(first);
+    }
     if (this.#next === this.#end) this.#swap();
     if (this.#leavingExpire || this.#end - this.#next > MAX_WRITE) return this.#takeFrames();
     const bytes = this.#leaving.subarray(this.#next, this.#end);
@@ -281,6 +365,8 @@ export class Outbox {
     this.#size = this.#next = this.#end = 0;
     this.#expires = this.#leavingExpire = false;
     this.#messages = this.#leavingMessages = 0;
+    this.#queues = [];
+    this.#queued = 0;
   }
 
   /** Gives the buffers back if nothing waits. Call it when everything that was taken out is written. */
@@ -289,6 +375,34 @@ export class Outbox {
     giveBack(this.#buffer);
     giveBack(this.#leaving);
     this.#buffer = this.#leaving = EMPTY;
+  }
+
+  #takePiece({ large, followers }: Queue): Uint8Array<ArrayBuffer> {
+    const { rest } = large;
+    const isDropped = !large.begun && hasExpired(large);
+    const piece = isDropped ? EMPTY : large.take();
+    if (!isDropped && large.rest > 0) {
+      this.#queued -= rest - large.rest;
+      return piece;
+    }
+    if (!isDropped) this.#messagesTaken++;
+    this.#queues.shift();
+    this.#queued -= rest + followers.size;
+    followers.#moveTo(this);
+    // The next one may be between the same actors as those.
+    if (this.#queues.length > 0) this.#queues[0]!.behind = this.#added;
+    return piece;
+  }
+
+  /** Moves frames of which none was taken out. */
+  #moveTo(target: Outbox): void {
+    const view = new DataView(this.#buffer.buffer);
+    for (let at = 0; at < this.#size;) {
+      const start = at + PREFIX_LENGTH;
+      at = start + view.getUint32(at);
+      target.#append(this.#buffer.subarray(start, at), this.#expires);
+    }
+    giveBack(this.#buffer);
   }
 
   #swap(): void {
@@ -326,6 +440,16 @@ export class Outbox {
     this.#next = at;
     return bytes.subarray(start, end);
   }
+}
+
+/** {@linkcode isExpired} of a large message that has not begun. */
+function hasExpired({ bytes, start }: LargeMessage): boolean {
+  const view = new DataView(bytes.buffer);
+  return isExpired(view, {
+    start: start - PREFIX_LENGTH,
+    end: bytes.length,
+    now: performance.now(),
+  });
 }
 
 /** Whether the deadline of a frame has passed. If not, its header gets the remaining timeout. */

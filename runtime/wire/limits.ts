@@ -14,8 +14,20 @@ export const HANDSHAKE_TIMEOUT = 10_000;
 /** The maximum number of concurrent handshakes. If more begin, the oldest are closed. */
 export const MAX_HANDSHAKES = 256;
 
-/** The largest frame body of an authenticated peer, in bytes. */
-export const MAX_FRAME = 64 * 1024 * 1024;
+/**
+ * The largest frame body of an authenticated peer, in bytes. A larger message travels in pieces between
+ * which others go.
+ */
+export const MAX_FRAME = 256 * 1024;
+
+/** The largest message with its header, in bytes. A connection receives one large message at a time. */
+export const MAX_MESSAGE = 64 * 1024 * 1024;
+
+/**
+ * The size of the pieces that are sent, in bytes. With the prefix, a piece fits into the buffer of a
+ * busy stream.
+ */
+export const PIECE = 64 * 1024 - 6;
 
 /** How long handling frames may block the event loop, in ms. */
 export const MAX_TURN = 20;

@@ -18,24 +18,32 @@ export const CLIENT = "client1";
 /** The service in {@linkcode SERVER} that all cases use. */
 export const SERVICE: ActorRef = new ActorRef(SERVER, "bench");
 
+/** Another service there, to which large messages go while {@linkcode SERVICE} answers. */
+export const SINK: ActorRef = new ActorRef(SERVER, "sink");
+
 /** Starts the server that is asked. */
 export async function startService(transport: Transport, directory: string): Promise<ActorServer> {
   const listen: Address = transport === "unix"
     ? localUnixAddress(`${directory}/${SERVER}`)
     : { kind: transport, host: "127.0.0.1", port: 0 };
   const server = await start(SERVER, { listen: [listen], transport, directory });
-  let arrived = 0;
+  server.serve("sink", counter());
   server.serve("bench", {
+    ...counter(),
     increment: ({ n }: { n: number }) => n + 1,
     echo: ({ value }: { value: unknown }) => value,
-    take: () => void arrived++,
-    arrived: () => arrived,
     memory() {
       collectGarbage();
       return Deno.memoryUsage().rss;
     },
   });
   return server;
+}
+
+/** Takes messages, and says how many there were. */
+function counter() {
+  let arrived = 0;
+  return { take: () => void arrived++, arrived: () => arrived };
 }
 
 /** The address at which a server listens, as text. */

@@ -1,5 +1,5 @@
 /**
- * Fuzzed frames: 200,000 against a server in a process of its own.
+ * Fuzzed frames, and fuzzed pieces of large messages, against a server in a process of its own.
  *
  * A member of the ensemble sends modified valid frames and random bytes over an authenticated
  * connection. When the server closes it, as it must, it reconnects. Meanwhile another server sends
@@ -9,17 +9,32 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import type { Envelope } from "../../runtime/actor/messaging.ts";
 import { ActorRef } from "../../runtime/actor/references.ts";
 import { ProtocolError } from "../../runtime/errors.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
 import { InstanceKey } from "../../runtime/server/credentials.ts";
 import { type Address, localUnixAddress } from "../../runtime/wire/address.ts";
 import { IncomingFrame } from "../../runtime/wire/envelope_frames.ts";
+import { MAX_FRAME, MAX_MESSAGE } from "../../runtime/wire/limits.ts";
+import { isPiece, PieceReader } from "../../runtime/wire/pieces.ts";
 import { Tag } from "../../runtime/wire/value_format.ts";
-import { frame, rogueBody, rogueFrame, type RogueHeader, RoguePeer } from "../rogue_peer.ts";
+import {
+  firstPiece,
+  frame,
+  nextPiece,
+  pieces,
+  rogueBody,
+  rogueFrame,
+  type RogueHeader,
+  RoguePeer,
+} from "../rogue_peer.ts";
 import { SeededRandom } from "../seeded_random.ts";
 
 const FRAMES = 200_000;
+
+/** The number of connections with fuzzed large messages. */
+const LARGE_CONNECTIONS = 500;
 
 /** Number of frames on a connection before the one that closes it. */
 const BATCH = 200;
@@ -102,6 +117,46 @@ function mutate(bytes: Uint8Array, random: SeededRandom): Uint8Array {
   }
 }
 
+/**
+ * The frames of a large message. Most have a wrong number, or pieces that are missing, repeated or
+ * changed.
+ */
+function largeMessage(random: SeededRandom): Uint8Array[] {
+  const binary = { bytes: new Uint8Array(MAX_FRAME + random.below(1000)), text: "after it" };
+  const text = "x".repeat(MAX_FRAME + random.below(1000));
+  const message = random.pick([binary, text, [binary, text, binary]]);
+  const header = rogueFrame(randomHeader(random), new Uint8Array());
+  const envelope = join([header, rogueBody(message)]);
+  // Where the bytes of `binary` are, and elsewhere.
+  const bytesAt = header.length + rogueBody({ bytes: new Uint8Array() }).length;
+  const payload = {
+    offset: random.pick([0, bytesAt, random.below(envelope.length)]),
+    length: random.pick([0, binary.bytes.length, random.below(envelope.length)]),
+  };
+  const size = 20_000 + random.below(100_000);
+  const bodies = pieces(envelope, { size, ...random.below(2) === 0 && { payload } });
+  const at = random.below(bodies.length);
+  switch (random.below(8)) {
+    case 0:
+      bodies[at] = mutate(bodies[at]!, random);
+      break;
+    case 1:
+      bodies.splice(at, 1);
+      break;
+    case 2:
+      bodies.splice(at, 0, random.pick(bodies));
+      break;
+    case 3: {
+      const totals = [0, MAX_FRAME, MAX_MESSAGE, MAX_MESSAGE + 1, random.below(2 ** 32)];
+      bodies[0] = firstPiece({ total: random.pick(totals), payload }, bodies[0]!.subarray(14));
+      break;
+    }
+    case 4:
+      bodies.splice(at, 0, nextPiece(randomBytes(random, 2)));
+  }
+  return bodies;
+}
+
 /** Valid frames of all kinds of headers and messages. */
 function validFrames(random: SeededRandom): Uint8Array[] {
   return Array.from(
@@ -141,13 +196,18 @@ const OWN_NONCE = 2 ** 40;
 
 const TARGET = "target";
 
-/** Whether a server has to close the connection because of a frame. */
-function isMalformed(bytes: Uint8Array): boolean {
+/** Whether a server has to close the connection because of a frame, after the pieces before it. */
+function isMalformed(bytes: Uint8Array, before = new PieceReader()): boolean {
   if (bytes.length === 0) return false;
   if (bytes.length === 1) return bytes[0] !== 0xc0;
   const incoming = new IncomingFrame();
   try {
-    incoming.read(bytes, 0, bytes.length);
+    if (isPiece(bytes, 0)) {
+      if (!before.take(bytes, 0, bytes.length)) return false;
+      incoming.readLarge(before.finish(), 0);
+    } else {
+      incoming.read(bytes, 0, bytes.length);
+    }
     // Messages without a receiver are not decoded. The target's actors are among these.
     const { dest, replyTo } = incoming;
     const isAnswer = replyTo !== undefined && replyTo % 2 === 0;
@@ -167,19 +227,46 @@ async function fuzz(rogue: RoguePeer, valid: Uint8Array[], random: SeededRandom)
   while (taken.length < BATCH || !last) {
     const bytes = fuzzed(valid, random);
     if (isMalformed(bytes)) last = bytes;
-    else if (taken.length < BATCH) taken.push(bytes);
+    else if (taken.length < BATCH && !isPiece(bytes, 0)) taken.push(bytes);
   }
-  await rogue.write(join(taken.map(frame)));
-  await rogue.sendEnvelope({ dest: "server", nonce: OWN_NONCE, replyExpected: true }, PING);
-  const answer = new IncomingFrame();
-  do {
-    const bytes = await rogue.receive();
-    assert.ok(bytes, "the server closed the connection for a frame that is in order");
-    if (bytes.length > 1) answer.read(bytes, 0, bytes.length);
-  } while (answer.replyTo !== OWN_NONCE);
-  assert.equal(answer.decode(TARGET).message, "OK");
+  await sendTaken(rogue, taken);
   await rogue.send(last);
   await rogue.closed();
+}
+
+/** The same with large messages, between which there are small ones. The last one may be cut short. */
+async function fuzzLarge(
+  rogue: RoguePeer,
+  valid: Uint8Array[],
+  random: SeededRandom,
+): Promise<void> {
+  const reader = new PieceReader();
+  const taken: Uint8Array[] = [];
+  for (let count = 0; count < 4; count++) {
+    for (const body of largeMessage(random)) {
+      if (isMalformed(body, reader)) {
+        await sendTaken(rogue, taken);
+        await rogue.send(body);
+        return await rogue.closed();
+      }
+      taken.push(body);
+      const between = fuzzed(valid, random);
+      if (!isPiece(between, 0) && !isMalformed(between)) taken.push(between);
+    }
+  }
+  await sendTaken(rogue, taken);
+}
+
+/** Sends frames, and makes sure that the server took them. */
+async function sendTaken(rogue: RoguePeer, bodies: readonly Uint8Array[]): Promise<void> {
+  await rogue.write(join(bodies.map(frame)));
+  await rogue.sendEnvelope({ dest: "server", nonce: OWN_NONCE, replyExpected: true }, PING);
+  let answer: Envelope | undefined;
+  do {
+    answer = await rogue.receiveEnvelope();
+    assert.ok(answer, "the server closed the connection for a frame that is in order");
+  } while (answer.replyTo !== OWN_NONCE);
+  assert.equal(answer.message, "OK");
 }
 
 /** Sends asks from another server until told to end, and returns the number of answers. */
@@ -209,7 +296,7 @@ async function startTarget(address: Address & { kind: "unix" }, cookie: Uint8Arr
   return target;
 }
 
-Deno.test(`${FRAMES} fuzzed frames do not affect a server and its other connections`, async () => {
+Deno.test(`${FRAMES} fuzzed frames, and fuzzed large messages, do not affect a server and its other connections`, async () => {
   const given = Deno.env.get(SEED_VARIABLE);
   const seed = Number(given ?? crypto.getRandomValues(new Uint32Array(1))[0]);
   console.log(`${SEED_VARIABLE}=${seed}`);
@@ -240,6 +327,10 @@ Deno.test(`${FRAMES} fuzzed frames do not affect a server and its other connecti
     for (let sent = 0; sent < FRAMES && !end.signal.aborted; sent += BATCH + 1) {
       using rogue = await RoguePeer.join(address, { cookie, instance });
       await fuzz(rogue, valid, random);
+    }
+    for (let count = 0; count < LARGE_CONNECTIONS && !end.signal.aborted; count++) {
+      using rogue = await RoguePeer.join(address, { cookie, instance });
+      await fuzzLarge(rogue, valid, random);
     }
     end.abort();
     assert.ok(await asking > 0);

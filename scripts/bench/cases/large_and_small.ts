@@ -1,5 +1,6 @@
 /**
- * Small asks one at a time while messages of 60 MiB flow to the same server.
+ * Small asks one at a time while messages of 60 MiB flow to the same server. They go to another actor,
+ * since messages between the same two stay in order.
  *
  * The floor is 64 bytes there and back on one bare socket while frames of 60 MiB flow on another
  * between the same processes: where the large ones only take processor time.
@@ -7,7 +8,7 @@
  * @module
  */
 import type { Case, Figures } from "../case.ts";
-import { askNext, type Place, SERVICE, startClient } from "../ensemble_peer.ts";
+import { askNext, type Place, SINK, startClient } from "../ensemble_peer.ts";
 import { servers, sockets } from "../pair.ts";
 import { frameOf } from "../raw_frames.ts";
 import { openRaw, RawMode, roundTrip } from "../raw_stream.ts";
@@ -27,8 +28,8 @@ export async function asks(duration: number, place: Place): Promise<Figures> {
   const value = new Uint8Array(LARGE).fill(7);
   return await whileFlowing(duration, {
     async large() {
-      server.tell(SERVICE, { type: "take", value });
-      await server.ask(SERVICE, { type: "arrived" }, { timeout: 60_000 });
+      server.tell(SINK, { type: "take", value });
+      await server.ask(SINK, { type: "arrived" }, { timeout: 60_000 });
     },
     small: () => askNext(server, 7),
   });

@@ -15,14 +15,15 @@ import {
   HARD_LIMIT,
   LARGE_FRAME,
   MAX_FRAME,
+  MAX_MESSAGE,
   MAX_TURN,
   MAX_WRITE,
 } from "../../../runtime/wire/limits.ts";
 import { FrameReader, Outbox } from "../../../runtime/wire/frames.ts";
 import type { ByteStream } from "../../../runtime/wire/stream.ts";
 import { Tag } from "../../../runtime/wire/value_format.ts";
-import { type FakeClock, moveClock, stopClock } from "../../fake_clock.ts";
-import { frame, rogueBody, rogueFrame, RoguePeer } from "../../rogue_peer.ts";
+import { moveClock, passTime, stopClock } from "../../fake_clock.ts";
+import { concatenate, frame, pieces, rogueBody, rogueFrame, RoguePeer } from "../../rogue_peer.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { ChildServer } from "./child_server.ts";
 import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
@@ -36,7 +37,7 @@ function header(length: number): Uint8Array {
 const BROKEN: Record<string, [bytes: Uint8Array, reason: RegExp]> = {
   "a frame larger than the limit": [
     header(MAX_FRAME + 1),
-    /frame too large: 67108865 bytes announced, and the limit is 67108864$/,
+    /frame too large: 262145 bytes announced, and the limit is 262144$/,
   ],
   "a byte that is no probe": [new Uint8Array([0, 0, 0, 1, 7]), /malformed frame: not an envelope$/],
   "text": [new Uint8Array([0, 0, 0, 3, 0x61, 0x62, 0x63]), /malformed frame: /],
@@ -152,16 +153,16 @@ Deno.test("probes of a peer that reads nothing do not fill the outbox", async ()
   assert.equal((await peer.ask("server", { type: "ping" })).message, "OK");
 });
 
-Deno.test("a message as large as a frame travels, a larger one is refused at its sender", async () => {
+Deno.test("a message as large as the limit travels, a larger one is refused at its sender", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
   b.actors.serve("echo", { length: ({ bytes }: { bytes: Uint8Array }) => bytes.length });
-  const bytes = new Uint8Array(MAX_FRAME - 1000);
+  const bytes = new Uint8Array(MAX_MESSAGE - 1000);
   const message = { type: "length", bytes };
   assert.equal(await a.actors.ask(refTo("b", "echo"), message), bytes.length);
   await assert.rejects(
-    a.actors.ask(refTo("b", "echo"), { type: "length", bytes: new Uint8Array(MAX_FRAME) }),
+    a.actors.ask(refTo("b", "echo"), { type: "length", bytes: new Uint8Array(MAX_MESSAGE) }),
     /^ProtocolError: the message is too large/,
   );
   assert.equal(await a.actors.ask(refTo("b", "server"), { type: "ping" }), "OK");
@@ -171,7 +172,7 @@ Deno.test("an answer that cannot travel is a failure at once", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
-  b.actors.serve("odd", { get: () => () => 1, large: () => new Uint8Array(MAX_FRAME) });
+  b.actors.serve("odd", { get: () => () => 1, large: () => new Uint8Array(MAX_MESSAGE) });
   await assert.rejects(a.actors.ask(refTo("b", "odd"), { type: "get" }), /odd@b answered: /);
   await assert.rejects(a.actors.ask(refTo("b", "odd"), { type: "large" }), /too large/);
 });
@@ -458,13 +459,6 @@ for (
 /** So long that the time which the test itself takes does not count; in ms. */
 const HEARTBEAT = { interval: 100_000, timeout: 500_000 };
 
-/** Lets `ms` pass for intervals and `performance.now()`, until it is disposed of. */
-function pass(clock: FakeClock, ms: number): Disposable {
-  const moved = moveClock(ms);
-  clock.tick(ms);
-  return moved;
-}
-
 Deno.test("Connection sends a heartbeat when it has sent nothing else for the interval", async () => {
   using clock = stopClock("setInterval", "clearInterval");
   await using ensemble = new LocalEnsemble();
@@ -493,13 +487,13 @@ Deno.test("Connection closes when its peer is silent for the timeout, and not be
   const idle = clock.countTimers();
   using rogue = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
   await eventually(() => clock.countTimers() > idle, "the connection is in use");
-  using _first = pass(clock, HEARTBEAT.timeout - HEARTBEAT.interval);
+  using _first = passTime(clock, HEARTBEAT.timeout - HEARTBEAT.interval);
   assert.deepEqual(LocalEnsemble.peers(a), ["rogue"]);
   // Any frame is a sign of life.
   assert.equal((await rogue.ask("server", { type: "ping" })).message, "OK");
-  using _second = pass(clock, HEARTBEAT.timeout - HEARTBEAT.interval);
+  using _second = passTime(clock, HEARTBEAT.timeout - HEARTBEAT.interval);
   assert.deepEqual(LocalEnsemble.peers(a), ["rogue"]);
-  using _third = pass(clock, HEARTBEAT.interval);
+  using _third = passTime(clock, HEARTBEAT.interval);
   assert.deepEqual(LocalEnsemble.peers(a), []);
   await rogue.closed();
   assert.deepEqual(logs.complaints, [
@@ -541,7 +535,7 @@ Deno.test("Connection beats every 15 s and closes after 60 s, where nothing else
   const next = rogue.receive();
   clock.tick(15_000);
   assert.equal((await next)?.length, 0);
-  using _ = pass(clock, 60_000);
+  using _ = passTime(clock, 60_000);
   assert.deepEqual(LocalEnsemble.peers(a), []);
 });
 
@@ -691,21 +685,31 @@ Deno.test("Connection leaves the buffers of its outbox alone once it is closed",
   next.close("done");
 });
 
-Deno.test("Connection does not keep a large frame while its peer is silent", async () => {
+Deno.test("Connection does not keep a large message or frame while its peer is silent", async () => {
   v8.setFlagsFromString("--expose-gc");
   const collectGarbage = vm.runInNewContext("gc");
   const large: WeakRef<ArrayBufferLike>[] = [];
   class WatchedStream extends HeldStream {
     override read(buffer: Uint8Array): Promise<number | null> {
-      if (buffer.buffer.byteLength > 1024 * 1024) large.push(new WeakRef(buffer.buffer));
+      if (buffer.buffer.byteLength > 128 * 1024) large.push(new WeakRef(buffer.buffer));
       return super.read(buffer);
     }
   }
   const got = Promise.withResolvers<void>();
-  const one = frame(rogueFrame({ dest: "x" }, rogueBody(new Uint8Array(4 * 1024 * 1024))));
-  const connection = connectionOf(one, {
-    stream: new WatchedStream(one),
-    receiver: { expects: () => false, deliver: () => got.resolve() },
+  let messages = 0;
+  const envelope = rogueFrame({ dest: "x" }, rogueBody(new Uint8Array(200_000)));
+  const payload = new Uint8Array(4 * 1024 * 1024);
+  const message = rogueFrame({ dest: "x" }, rogueBody(payload));
+  const offset = message.length - payload.length;
+  const bodies = [envelope, ...pieces(message, { payload: { offset, length: payload.length } })];
+  const connection = connectionOf(concatenate(bodies.map(frame)), {
+    stream: new WatchedStream(concatenate(bodies.map(frame))),
+    receiver: {
+      deliver({ message }) {
+        large.push(new WeakRef((message as Uint8Array).buffer));
+        if (++messages === 2) got.resolve();
+      },
+    },
   });
   await got.promise;
   await eventually(() => {

@@ -23,7 +23,7 @@ function bytes(hex: string): Bytes {
 }
 
 const HELLO: Hello = {
-  versions: { lowest: 1, highest: 1 },
+  versions: { lowest: 2, highest: 2 },
   transport: "unix",
   client: vectors.client.id,
   wanted: vectors.server.id,
@@ -32,7 +32,7 @@ const HELLO: Hello = {
 };
 
 const CHALLENGE = {
-  version: 1,
+  version: 2,
   server: vectors.server.id,
   instance: bytes(vectors.server.publicKey),
   nonce: bytes(vectors.server.nonce),
@@ -66,7 +66,7 @@ Deno.test("encodeHello writes an empty id when no server is wanted", () => {
 });
 
 Deno.test("decodeHello skips what a later version adds at the end", () => {
-  const hello = { ...HELLO, versions: { lowest: 1, highest: 9 } };
+  const hello = { ...HELLO, versions: { lowest: 2, highest: 9 } };
   assert.deepEqual(decodeHello(new Uint8Array([...encodeHello(hello), 1, 2, 3])), hello);
 });
 
@@ -81,7 +81,7 @@ Deno.test("decodeHello refuses other versions before it reads what they may have
     assert.ok(error instanceof ProtocolError);
     assert.equal(
       error.message,
-      "no protocol version in common: the client supports 8 to 9 and the server 1: use the same " +
+      "no protocol version in common: the client supports 8 to 9 and the server 2: use the same " +
         "release of gxensemble on both sides",
     );
     return true;
@@ -89,9 +89,9 @@ Deno.test("decodeHello refuses other versions before it reads what they may have
 });
 
 Deno.test("decodeChallenge refuses a version that was not offered", () => {
-  for (const version of [0, 2, 255]) {
+  for (const version of [0, 1, 3, 255]) {
     assert.throws(() => decodeChallenge(encodeChallenge({ ...CHALLENGE, version })), {
-      message: `the server chose protocol version ${version}, but 1 was offered`,
+      message: `the server chose protocol version ${version}, but 2 was offered`,
     });
   }
 });

@@ -229,7 +229,7 @@ Deno.test("a client that breaks off proves nothing", async () => {
 
 function challenge(server: string, instance: Bytes): Bytes {
   const nonce = crypto.getRandomValues(new Uint8Array(32));
-  return encodeChallenge({ version: 1, server: server, instance, nonce });
+  return encodeChallenge({ version: 2, server: server, instance, nonce });
 }
 
 /** Runs a real client against a recording server: what the client sent, as an eavesdropper has it. */
@@ -322,7 +322,7 @@ Deno.test("a proof made for one server, client or instance is none for another",
     await peer.send((await middle.receive())!);
     const { nonce } = decodeChallenge((await peer.receive())!);
     await middle.send(
-      encodeChallenge({ version: 1, server: carol.id, instance: carol.instance.publicKey, nonce }),
+      encodeChallenge({ version: 2, server: carol.id, instance: carol.instance.publicKey, nonce }),
     );
     await peer.send((await middle.receive())!);
     await peer.closed();
@@ -417,9 +417,9 @@ const MALFORMED: Record<string, [body: Uint8Array, reason: RegExp]> = {
   "a hello that is cut short": [hello(alice).subarray(0, 60), /too short/],
   "versions of which none is spoken here": [
     changed(changed(hello(alice), 5, 7), 6, 9),
-    /no protocol version in common: the client supports 7 to 9 and the server 1: use the same release/,
+    /no protocol version in common: the client supports 7 to 9 and the server 2: use the same release/,
   ],
-  "versions that are no range": [changed(hello(alice), 5, 2), /no protocol version in common/],
+  "versions that are no range": [changed(hello(alice), 5, 3), /no protocol version in common/],
   "an unknown transport": [changed(hello(alice), 7, 4), /unknown transport/],
   "an id that is none": [changed(hello(alice), 9, 0x2f), /not a server id/],
   "the largest frame allowed": [new Uint8Array(1024).fill(1), /malformed handshake/],
@@ -805,7 +805,7 @@ Deno.test("both sides learn which versions the other speaks when they have none 
     serverHandshake(wire.server, bob, { admit: () => assert.fail("it is admitted") })
       .catch((error) => error),
   ]);
-  const reason = /^no protocol version in common: the client supports 3 to 4 and the server 1: use/;
+  const reason = /^no protocol version in common: the client supports 3 to 4 and the server 2: use/;
   assertError(atServer, ProtocolError, reason);
   assertError(atClient, RefusedError, reason);
 });

@@ -10,7 +10,7 @@ import {
   COSTLY_VALUES,
   MAX_BIGINT,
   MAX_DEPTH,
-  MAX_FRAME,
+  MAX_MESSAGE,
   MAX_PARTS,
   MAX_PATTERN,
 } from "../../../runtime/wire/limits.ts";
@@ -329,14 +329,14 @@ Deno.test("writeEnvelope bounds errors and regular expressions by the size of th
 
 Deno.test("writeEnvelope writes a message of the largest size, and refuses a larger one", () => {
   const overhead = encodeEnvelope(envelopeOf(new Uint8Array())).length;
-  const largest = new Uint8Array(MAX_FRAME - overhead);
+  const largest = new Uint8Array(MAX_MESSAGE - overhead);
   assert.equal((send(largest) as Uint8Array).length, largest.length);
-  assertUnsendable(new Uint8Array(MAX_FRAME - overhead + 1), /^the message is too large: /);
-  const text = "x".repeat(MAX_FRAME - overhead + 1);
+  assertUnsendable(new Uint8Array(MAX_MESSAGE - overhead + 1), /^the message is too large: /);
+  const text = "x".repeat(MAX_MESSAGE - overhead + 1);
   assert.ok(send(text) === text);
   assertUnsendable(text + "xx", /^the message is too large: /);
-  assertUnsendable("ü".repeat(MAX_FRAME / 2), /^the message is too large: /);
-  assertUnsendable("\ud800".repeat(MAX_FRAME / 2), /^the message is too large: /);
+  assertUnsendable("ü".repeat(MAX_MESSAGE / 2), /^the message is too large: /);
+  assertUnsendable("\ud800".repeat(MAX_MESSAGE / 2), /^the message is too large: /);
 });
 
 Deno.test("writeEnvelope reserves no room for a message that is too large", () => {
@@ -347,25 +347,25 @@ Deno.test("writeEnvelope reserves no room for a message that is too large", () =
       return super.grow(used, needed);
     }
   })();
-  const large = new Uint8Array(MAX_FRAME + 1);
+  const large = new Uint8Array(MAX_MESSAGE + 1);
   for (
     const message of [
       large,
       large.buffer,
       [new Float64Array(large.buffer.slice(1))],
-      "x".repeat(MAX_FRAME + 1),
+      "x".repeat(MAX_MESSAGE + 1),
     ]
   ) {
     assert.throws(() => writeEnvelope(outbox, envelopeOf(message)), ProtocolError);
   }
-  assert.ok(largest < MAX_FRAME, `${largest}`);
+  assert.ok(largest < MAX_MESSAGE, `${largest}`);
 });
 
 Deno.test("writeEnvelope leaves the outbox unchanged when a message fails", () => {
   const outbox = new Outbox();
   writeEnvelope(outbox, envelopeOf("first"));
   const { size } = outbox;
-  for (const message of [["x".repeat(100_000), () => 1], new Uint8Array(MAX_FRAME), Symbol()]) {
+  for (const message of [["x".repeat(100_000), () => 1], new Uint8Array(MAX_MESSAGE), Symbol()]) {
     assert.throws(() => writeEnvelope(outbox, envelopeOf(message)), ProtocolError);
     assert.equal(outbox.size, size);
   }

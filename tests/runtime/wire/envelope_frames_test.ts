@@ -448,13 +448,13 @@ Deno.test("a getter that throws fails only its own message", () => {
   assertSame(send("x".repeat(100)), "x".repeat(100));
 });
 
-Deno.test("a message larger than a frame is refused, and the encoder works afterwards", () => {
+Deno.test("a message larger than the limit is refused, and the encoder works afterwards", () => {
   const large = new Uint8Array(65 * 1024 * 1024);
   assert.throws(() => encodeEnvelope(envelopeOf(large)), (error) => {
     assert.ok(error instanceof ProtocolError);
     assert.match(
       error.message,
-      /^the message is too large: a frame holds at most 67108864 bytes$/,
+      /^the message is too large: it may have at most 67108864 bytes$/,
     );
     return true;
   });
