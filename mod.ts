@@ -86,6 +86,8 @@ export type { Down } from "./runtime/actor/monitors.ts";
 export { type Tick, Ticker } from "./runtime/actor/time.ts";
 export { HandlerContext } from "./runtime/actor/handler_context.ts";
 export type { Client, Handlers, HandlersOf, ServeOptions } from "./runtime/actor/service.ts";
+export type { ChildInfo, ChildSpec, SupervisorOptions } from "./runtime/actor/supervision.ts";
+export { Supervisor } from "./runtime/actor/supervisor.ts";
 export type { ActorServer } from "./runtime/server/actor_server.ts";
 export type { CertificateTexts } from "./runtime/pki/certificates.ts";
 export { EnsembleServer } from "./runtime/ensemble/ensemble_server.ts";

@@ -27,6 +27,7 @@ import { type Case, Mailbox, type MailboxOptions, type Taken } from "./mailbox.t
 import { findCase } from "./message_queue.ts";
 import { ActorRef } from "./references.ts";
 import type { ServiceProgram } from "./service.ts";
+import type { Keeper, SupervisedChildren } from "./supervised_children.ts";
 import { StackProbe, type Waiting, type WakeUp } from "./waiting_receive.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
@@ -139,6 +140,18 @@ export class Actor<Service = any> {
    */
   service: ServiceProgram | undefined;
   /**
+   * What decides whether it is started again after its end: its supervisor, if it has one.
+   *
+   * @internal
+   */
+  readonly keeper: Keeper | undefined;
+  /**
+   * The children of a supervisor.
+   *
+   * @internal
+   */
+  children: SupervisedChildren | undefined;
+  /**
    * An error created where the actor was started, for its stack; see `ActorSystem.spawn`.
    *
    * @internal
@@ -177,6 +190,10 @@ export class Actor<Service = any> {
   #running = 0;
   /** Resolved when a request that it has begun is finished, while it is drained. */
   #finished: PromiseWithResolvers<void> | undefined;
+  /** Whether it is shut down in order to be started again, with the messages that wait. */
+  #isRestarted = false;
+  /** Whether it has ended, and what waits in its mailbox is kept for its next run. */
+  #rests = false;
   /** The error for messages that arrive while it shuts down. */
   #refusal: Failure | undefined;
   #dead = false;
@@ -208,9 +225,11 @@ export class Actor<Service = any> {
       origin: Error | undefined;
       mailbox?: MailboxOptions | undefined;
       state?: unknown;
+      keeper?: Keeper | undefined;
     },
   ) {
     this.origin = options.origin;
+    this.keeper = options.keeper;
     this.state = options.state;
     this.#bound = options.mailbox;
     this.#mailbox = new Mailbox(
@@ -252,6 +271,15 @@ export class Actor<Service = any> {
     return this.#system.lines;
   }
 
+  /**
+   * Whether it has ended, and is expected to be started again.
+   *
+   * @internal
+   */
+  get isResting(): boolean {
+    return this.#rests;
+  }
+
   /** The number of messages waiting in its mailbox. */
   get mailboxLength(): number {
     return this.#mailbox.length;
@@ -264,10 +292,12 @@ export class Actor<Service = any> {
 
   /**
    * How much it has to do: the messages that wait, and the requests that it has not answered.
+   * `Infinity` while it waits for its restart.
    *
    * @internal
    */
   get load(): number {
+    if (this.#dead) return Infinity;
     return this.#mailbox.length + Math.max(this.#open.size, this.#running);
   }
 
@@ -467,7 +497,8 @@ export class Actor<Service = any> {
     // A message that throws when it is read fails its sender.
     const type = messageType(envelope.message);
     if (type === "shutdown") {
-      if (this.drains) this.#refuseMore();
+      if (this.#dead) return this.#failEnded(envelope);
+      if (this.drains) this.#hasten();
     } else if (this.#refusal) return this.#fail(envelope, this.#refusal);
     const waiting = this.#waiting;
     if (!waiting) return this.#keep(envelope, type);
@@ -580,7 +611,7 @@ export class Actor<Service = any> {
    * @internal
    */
   async finishBegun(): Promise<void> {
-    this.#refuseMore();
+    this.#hasten();
     if (this.hasBegun) await within(this.#system.grace, this.drain(this.#haste!));
   }
 
@@ -602,11 +633,50 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Cleans up after the body has returned or the actor was killed. Called by the system.
+   * Has the messages that wait, and those that arrive while it shuts down, wait for its next run.
+   * Called by its supervisor before it is shut down.
    *
    * @internal
    */
-  cleanUp(reason: string | undefined): void {
+  holdMessages(): void {
+    this.#isRestarted = true;
+  }
+
+  /**
+   * Takes out the messages that waited for its next run. Those that belong to the last one fail:
+   * answers to it, what it sent to itself, the news of its monitors, and shutdowns.
+   *
+   * @internal
+   */
+  takeWaiting(): Envelope[] {
+    this.#rests = false;
+    return this.#mailbox.clear().filter((envelope) => {
+      const type = messageType(envelope.message);
+      const isOld = type === "shutdown" || envelope.replyTo !== undefined ||
+        (type === "down" && envelope.session === undefined) || this.ref.equals(envelope.source);
+      if (isOld) this.#failEnded(envelope);
+      return !isOld;
+    });
+  }
+
+  /**
+   * Fails the messages that waited for its next run, because there is none.
+   *
+   * @internal
+   */
+  failWaiting(): void {
+    this.#rests = false;
+    for (const envelope of this.#mailbox.clear()) this.#failEnded(envelope);
+  }
+
+  /**
+   * Cleans up after the body has returned or the actor was killed. Called by the system.
+   *
+   * @param rests whether the messages that wait are kept for its next run.
+   *
+   * @internal
+   */
+  cleanUp(reason: string | undefined, rests: boolean): void {
     this.#dead = true;
     this.#abort?.abort(this.#whyEnded());
     this.#hurry?.abort(this.#whyEnded());
@@ -618,8 +688,11 @@ export class Actor<Service = any> {
     for (const ticker of this.#tickers ?? []) ticker.stop();
     for (const monitor of this.monitors) this.#system.demonitor(monitor);
     this.#reason = reason;
-    for (const envelope of [...this.#open, ...this.#mailbox.clear()]) this.#failEnded(envelope);
+    this.#rests = rests;
+    for (const envelope of this.#open) this.#failEnded(envelope);
     this.#open.clear();
+    if (rests) this.#refusal = undefined;
+    else this.failWaiting();
   }
 
   /** The exception for code of the actor that receives after its end. */
@@ -633,6 +706,13 @@ export class Actor<Service = any> {
     const message = `${this.ref} has ended${this.#reason ? `: ${this.#reason}` : ""}`;
     this.#ended ??= toFailure(new EnsembleError(message, { code: "ACTOR_ENDED" }));
     this.#fail(envelope, this.#ended);
+  }
+
+  /** Has a service that is shut down finish its requests, and take no more. */
+  #hasten(): void {
+    if (!this.#isRestarted) return this.#refuseMore();
+    const reason = `${this.ref} is being restarted`;
+    void this.drain(new EnsembleError(reason, { code: "ACTOR_ENDED" }));
   }
 
   /** Fails all waiting and future messages, because the actor is shutting down. */
@@ -745,6 +825,7 @@ export class Actor<Service = any> {
 
   /** Puts an envelope into the mailbox, if its bound allows. */
   #keep(envelope: Envelope, type: string | undefined): void {
+    if (this.#dead && !this.#rests) return this.#failEnded(envelope);
     const dropped = this.#mailbox.push(envelope, type);
     if (!dropped) return;
     const { limit, overflow } = this.#bound!;

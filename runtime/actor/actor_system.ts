@@ -36,6 +36,7 @@ import {
   parseActorId,
   SERVER_ACTOR,
 } from "./references.ts";
+import type { Keeper } from "./supervised_children.ts";
 import { type Handlers, type HandlersOf, type ServeOptions, ServiceProgram } from "./service.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
@@ -139,7 +140,7 @@ export class ActorSystem implements Messaging, Receiver {
   spawn(
     name: string | undefined,
     body: ActorBody,
-    options: SpawnOptions & { group?: ActorGroup } = {},
+    options: SpawnOptions & { group?: ActorGroup; keeper?: Keeper | undefined } = {},
   ): Actor {
     const bound = options.mailbox ?? this.#mailbox;
     const mailbox = bound && checkMailboxOptions(bound);
@@ -159,16 +160,60 @@ export class ActorSystem implements Messaging, Receiver {
         { code: "ACTOR_EXISTS" },
       );
     }
+    const { state, keeper, group = this.root } = options;
     const serial = ++this.#lastSerial;
-    const group = options.group ?? this.root;
     const origin = this.#takeOrigin(name);
-    const { state } = options;
-    const actor = new Actor(this, { serial, name, group, body, origin, mailbox, state });
-    this.#bySerial.add(serial, actor);
-    if (name !== undefined) this.#byName.set(name, actor);
-    group.add(actor);
+    return this.#add(
+      new Actor(this, { serial, name, group, body, origin, mailbox, state, keeper }),
+    );
+  }
+
+  /**
+   * Starts a supervised actor again: with its serial number, its name, its state and the messages
+   * that wait for it.
+   *
+   * @throws {EnsembleError} if the server has stopped.
+   * @internal
+   */
+  respawn(ended: Actor, body: ActorBody, bound: MailboxOptions | undefined): Actor {
+    const mailbox = bound ?? this.#mailbox;
+    if (this.#isClosed) throw this.#stopped();
+    const { serial, name, group, origin, state, keeper } = ended;
+    const actor = new Actor(this, { serial, name, group, body, origin, mailbox, state, keeper });
+    if (this.essential.delete(ended)) this.essential.add(actor);
+    this.groups.restarted(ended, actor);
+    this.#forget(ended);
+    this.#add(actor);
+    for (const envelope of ended.takeWaiting()) actor.deliver(envelope);
+    return actor;
+  }
+
+  /**
+   * Gives up an ended actor that was to be started again: its name is free, and what waited for it
+   * fails.
+   *
+   * @internal
+   */
+  release(ended: Actor, reason: string | undefined): void {
+    if (this.#bySerial.get(ended.serial) !== ended) return;
+    this.#forget(ended);
+    ended.failWaiting();
+    this.#monitors.ended(ended.serial, reason);
+  }
+
+  #add(actor: Actor): Actor {
+    this.#bySerial.add(actor.serial, actor);
+    if (actor.name !== undefined) this.#byName.set(actor.name, actor);
+    actor.group.add(actor);
     void actor.ended.then((error) => this.#onEnded(actor, error));
     return actor;
+  }
+
+  #forget(actor: Actor): void {
+    this.#bySerial.delete(actor.serial);
+    if (actor.name !== undefined) this.#byName.delete(actor.name);
+    actor.group.remove(actor);
+    this.groups.ended(actor);
   }
 
   /**
@@ -429,15 +474,19 @@ export class ActorSystem implements Messaging, Receiver {
     await within(grace * DRAIN_SHARE, this.#drain(this.stopping));
     this.grace = 0;
     const actors = this.actors().filter((actor) => !keep.has(actor));
-    for (const actor of actors) this.tell(actor, { type: "shutdown" });
+    // Supervisors shut their children down, in order.
+    for (const actor of actors) if (!actor.keeper) this.tell(actor, { type: "shutdown" });
     await within(until - performance.now(), Promise.all(actors.map((actor) => actor.ended)));
     const late = actors.filter(({ activity }) => activity !== "dead");
     if (late.length === 0) return;
     const reason = "did not shut down in time";
     for (const actor of late) {
-      logger.warn("{actor} did not shut down in time and is made to end", {
-        actor: `${actor.ref}`,
-      });
+      // A supervisor is late because of its children.
+      if (!actor.children) {
+        logger.warn("{actor} did not shut down in time and is made to end", {
+          actor: `${actor.ref}`,
+        });
+      }
       actor.exit(reason);
     }
     // Actors that wait for a message end now. The code of the others cannot be ended, but their
@@ -464,7 +513,7 @@ export class ActorSystem implements Messaging, Receiver {
    */
   kill(id: ActorId, reason = "killed"): boolean {
     const actor = this.find(id);
-    if (!actor) return false;
+    if (!actor || actor.activity === "dead") return false;
     actor.exit(reason);
     if (reason === "killed") logger.warn("{actor} is killed", { actor: `${actor.ref}` });
     else logger.warn("{actor} is ended: {reason}", { actor: `${actor.ref}`, reason });
@@ -472,15 +521,23 @@ export class ActorSystem implements Messaging, Receiver {
     return true;
   }
 
+  /**
+   * Ends an actor at once, as its supervisor does, which logs why if that is news.
+   *
+   * @internal
+   */
+  endAtOnce(actor: Actor, reason: string): void {
+    if (actor.activity === "dead") return;
+    actor.exit(reason);
+    this.#remove(actor, reason);
+  }
+
   /** Fails everything that waits: the last step of stopping a server. */
   close(): void {
     this.#isClosed = true;
     this.lines.close();
     this.#asks.rejectAll(this.#stopped());
-    for (const actor of this.actors()) {
-      actor.exit("the server has stopped");
-      this.#remove(actor, "the server has stopped");
-    }
+    for (const actor of this.actors()) this.endAtOnce(actor, "the server has stopped");
   }
 
   /** The error of what waits for others when this server stops. */
@@ -604,18 +661,18 @@ export class ActorSystem implements Messaging, Receiver {
       logger.error("{actor} failed: {reason}", {
         actor: `${actor.ref}`,
         reason,
-        ...asError(error) && { error },
+        // The stack of a supervisor that gives up says nothing about its children.
+        ...asError(error) && !actor.children?.hasGivenUp && { error },
       });
     }
     this.#remove(actor, reason);
   }
 
   #remove(actor: Actor, reason: string | undefined): void {
-    this.#bySerial.delete(actor.serial);
-    if (actor.name !== undefined) this.#byName.delete(actor.name);
-    actor.group.remove(actor);
-    this.groups.ended(actor);
-    actor.cleanUp(reason);
+    actor.children?.killAll();
+    const next = actor.keeper?.ended(actor, reason);
+    if (!next) this.#forget(actor);
+    actor.cleanUp(reason, next === "keep");
     this.#monitors.ended(actor.serial, reason);
   }
 }

@@ -59,7 +59,7 @@ interface Members {
 
 /**
  * The groups of one server. An actor is in a group once, however often it joins, and leaves all of
- * them when it ends.
+ * them when it ends, unless its supervisor restarts it.
  */
 export class Memberships {
   /**
@@ -133,6 +133,19 @@ export class Memberships {
   /** Removes an actor that has ended from all groups. */
   ended(actor: Actor): void {
     for (const group of this.#joined.get(actor) ?? []) this.leave(group, actor);
+  }
+
+  /** Puts an actor that was restarted in the place of its last run, in all its groups. */
+  restarted(ended: Actor, actor: Actor): void {
+    const joined = this.#joined.get(ended);
+    if (!joined) return;
+    this.#joined.delete(ended);
+    this.#joined.set(actor, joined);
+    for (const group of joined) {
+      const { all } = this.#groups.get(group)!;
+      all.delete(ended);
+      all.add(actor);
+    }
   }
 
   /**

@@ -10,6 +10,8 @@ import { type MailboxOptions, UNBOUNDED } from "../actor/mailbox.ts";
 import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
 import { type ActorId, ActorRef, SERVER_ACTOR } from "../actor/references.ts";
 import { client, type Handlers, type HandlersOf, type ServeOptions } from "../actor/service.ts";
+import type { SupervisorOptions } from "../actor/supervision.ts";
+import { findSupervisor, supervise, type Supervisor } from "../actor/supervisor.ts";
 import { DisconnectedError, EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName, readAddresses } from "../wire/address.ts";
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT } from "../wire/limits.ts";
@@ -486,6 +488,43 @@ export class ActorServer {
     options?: ServeOptions,
   ): Actor<unknown extends Service ? Given : Service> {
     return this.enter(() => this.actors.serve<Service, Given>(name, handlers, options));
+  }
+
+  /**
+   * Starts a supervisor: an actor that starts other actors, its children, and restarts them when
+   * they end. A restarted child keeps its name and its reference.
+   *
+   * @param name its name; undefined for a supervisor that can be reached only by its reference.
+   * @throws {InvalidInputError} if the options or the name are not valid.
+   * @throws {EnsembleError} if an actor of that name is running, or a child cannot start.
+   *
+   * @example
+   * ```ts
+   * import { type HandlerContext, startServer } from "@gxensemble/ensemble";
+   *
+   * await using server = await startServer("counter1");
+   * server.supervise("counters", {
+   *   intensity: { restarts: 5, within: 60_000 },
+   *   children: [{
+   *     name: "counter",
+   *     state: 0,
+   *     serve: { add: (_request: object, context: HandlerContext<number>) => ++context.state },
+   *   }],
+   * });
+   * await server.ask("counter", { type: "add" });
+   * ```
+   */
+  supervise(name: string | undefined, options: SupervisorOptions): Supervisor {
+    return this.enter(() => supervise(this.actors, name, options));
+  }
+
+  /**
+   * Finds a supervisor of this server, such as one below another, by its name.
+   *
+   * @throws {EnsembleError} if there is none.
+   */
+  supervisor(name: string): Supervisor {
+    return findSupervisor(this.actors, name);
   }
 
   /**
