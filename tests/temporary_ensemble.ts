@@ -65,6 +65,20 @@ export class TemporaryEnsemble implements Disposable {
     return finish(this.gxensemble(...args));
   }
 
+  /** Runs `gxensemble` to its end, as a process that reads this text from standard input. */
+  async runWithInput(input: string | Uint8Array<ArrayBuffer>, ...args: string[]): Promise<Outcome> {
+    const [program, ...words] = [...this.program, ...args];
+    const child = new Deno.Command(program!, {
+      args: words,
+      env: this.environment,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    await new Blob([input]).stream().pipeTo(child.stdin);
+    return await finish(child);
+  }
+
   /** Runs the text of a TypeScript module to its end. */
   evaluate(module: string): Promise<Outcome> {
     return finish(this.command("eval", `--config=${CONFIGURATION}`, module));
@@ -98,7 +112,7 @@ export class TemporaryEnsemble implements Disposable {
   }
 }
 
-async function finish(command: Deno.Command): Promise<Outcome> {
+async function finish(command: Pick<Deno.ChildProcess, "output">): Promise<Outcome> {
   const { code, stdout, stderr } = await command.output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };

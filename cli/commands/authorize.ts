@@ -11,7 +11,7 @@ import { formatNotation, parseSymbols, symbol } from "../../runtime/notation.ts"
 import type { Delegation } from "../../runtime/server/capabilities.ts";
 import { checkCapabilities, KNOWN_CAPABILITIES } from "../../runtime/server/capability_names.ts";
 import { shortInstance } from "../../runtime/server/credentials.ts";
-import { ArgumentUnlessListing, completing, reading } from "../kit/declaration.ts";
+import { ArgumentUnless, completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import { addResultOptions, type ClientOptions, type OutputOptions } from "../kit/options.ts";
 import { printLine, printNotice } from "../kit/output.ts";
@@ -45,10 +45,10 @@ export function authorizeCommand(): CommandUnknownOpts {
     .addArgument(
       completing(
         "servers but the registry",
-        new ArgumentUnlessListing(
-          "authorized-server-id",
-          "the server to authorize capabilities for",
-        ).argParser<string | undefined>(reading(checkServerId)),
+        new ArgumentUnless("authorized-server-id", {
+          description: "the server to authorize capabilities for",
+          options: ["--list"],
+        }).argParser<string | undefined>(reading(checkServerId)),
       ),
     )
     .addArgument(

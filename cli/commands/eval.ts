@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { Argument, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
+import { type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { completing } from "../kit/declaration.ts";
+import { ArgumentUnless, completing } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import { addResultOptions, NO_LIMIT } from "../kit/options.ts";
 import { printValue } from "../kit/output.ts";
@@ -21,8 +21,22 @@ import {
 export function evalCommand(): CommandUnknownOpts {
   const command = new ServersCommand("eval").description("evals code in a running server");
   return addResultOptions(addParallelOptions(addServersOptions(command, NO_LIMIT)))
+    .addOption(
+      completing(
+        "files",
+        new Option("--file <file>", "reads the expression from a file; - is standard input"),
+      ),
+    )
     .addArgument(serverListArgument())
-    .addArgument(completing("nothing", new Argument("<expr>", "the expression to eval")))
+    .addArgument(
+      completing(
+        "nothing",
+        new ArgumentUnless("expr", {
+          description: "the expression to eval; - reads it from standard input",
+          options: ["--file"],
+        }),
+      ),
+    )
     .addHelpText(
       "after",
       examples(
@@ -39,10 +53,21 @@ export function evalCommand(): CommandUnknownOpts {
           "read an export of a loaded module",
           "gxensemble eval httpd1 'ensemble.module(\"handler.ts\").greeting'",
         ],
+        [
+          "evaluate an expression of many lines",
+          "gxensemble eval httpd1 --file report.js",
+          "gxensemble eval httpd1 - <report.js",
+        ],
       ),
     )
-    .action(async (names, expression, options, command) => {
+    .action(async (names, given, { file, ...options }, command) => {
       const servers = namedServers(names, { ...options, command });
+      if (file !== undefined && given !== undefined) {
+        command.error("--file takes the place of the expression");
+      }
+      const text = file ?? given ?? command.error("missing required argument 'expr'");
+      const isRead = file !== undefined || text === "-";
+      const expression = isRead ? await readExpression(text) : text;
       const { inEachServer } = await import("../kit/server_set.ts");
       const { loaderClient } = await import("../../runtime/ensemble/remote.ts");
       const { json, timeout = Infinity } = options;
@@ -60,6 +85,18 @@ export function evalCommand(): CommandUnknownOpts {
         toJson: (value) => value,
       });
     });
+}
+
+/**
+ * Reads an expression from a file, or `-` for standard input. It may end in a semicolon, as in a
+ * program.
+ */
+async function readExpression(file: string): Promise<string> {
+  const { readStandardInput, readTextFile } = await import("../kit/input.ts");
+  const text = file === "-" ? await readStandardInput() : await readTextFile(file);
+  const expression = text.trim().replace(/;$/, "");
+  if (expression !== "") return expression;
+  throw new EnsembleError(`${file === "-" ? "standard input" : file} contains no expression`);
 }
 
 /** Parses a server's JSON. Programs read it, so it has to be valid. */

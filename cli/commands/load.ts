@@ -7,7 +7,7 @@ import { type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings
 import type { Client } from "../../runtime/actor/service.ts";
 import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
 import { formatNotation, symbol } from "../../runtime/notation.ts";
-import { ArgumentUnlessListing, completing, reading } from "../kit/declaration.ts";
+import { ArgumentUnless, completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import {
   addResultOptions,
@@ -77,7 +77,7 @@ export function loadCommand(): CommandUnknownOpts {
     .addArgument(
       completing(
         "files",
-        new ArgumentUnlessListing("module-id", "the module id")
+        new ArgumentUnless("module-id", { description: "the module id", options: ["--list"] })
           .argParser<string | undefined>(reading(parseModuleId)),
       ),
     )

@@ -18,7 +18,7 @@ import {
 } from "../../runtime/actor/references.ts";
 import { hasControls } from "../../runtime/safe_text.ts";
 import { type Address, parseAddresses } from "../../runtime/wire/address.ts";
-import { ArgumentUnlessListing, isRepeatable, type Source, sourceOf } from "../kit/declaration.ts";
+import { ArgumentUnless, isRepeatable, type Source, sourceOf } from "../kit/declaration.ts";
 import { parseGerbilPath } from "../kit/options.ts";
 import { parseRoles, replacesServers, type ServerSet } from "../kit/server_set_options.ts";
 import type { Shell } from "./scripts.ts";
@@ -98,8 +98,9 @@ export async function findCandidates(line: TypedLine, live: LiveNames): Promise<
   if (!literal && typed.startsWith("-")) return options(line);
   if (command.commands.length > 0 && operands.length === 0) return commandsOf(command);
   const argument = argumentAt(command, operands.length + (isReplaced(line) ? 1 : 0));
-  const isListing = argument instanceof ArgumentUnlessListing && isGiven(line, "--list");
-  if (argument && !isListing) return await fromSource(line, sourceOf(argument), live);
+  const isAbsent = argument instanceof ArgumentUnless &&
+    argument.options.some((option) => isGiven(line, option));
+  if (argument && !isAbsent) return await fromSource(line, sourceOf(argument), live);
   // `help` accepts the names of nested commands as excess arguments.
   if (command.name() === "help") return commandsWithin(command.parent!, operands);
   return typed === "" && !literal ? options(line) : NONE;

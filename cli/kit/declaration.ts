@@ -1,6 +1,6 @@
 /**
  * What a command's declaration adds to commander's: parsers of values, completion, and arguments
- * that depend on `--list`.
+ * that depend on options.
  *
  * @module
  */
@@ -142,11 +142,18 @@ export function variablesOf(option: Option): readonly Variable[] {
   return variables.get(option) ?? [];
 }
 
-/** An argument that is required, and shown so in the help, except with `--list`. */
-export class ArgumentUnlessListing extends Argument<`[${string}]`> {
+/** An argument that is required, and shown so in the help, unless an option is given. */
+export class ArgumentUnless extends Argument<`[${string}]`> {
+  /** The options, any of which replaces it: `--list`. */
+  readonly options: readonly string[];
+
   /** Makes the argument. */
-  constructor(name: string, description: string) {
+  constructor(
+    name: string,
+    { description, options }: { description: string; options: readonly string[] },
+  ) {
     super(`[${name}]`, description);
+    this.options = options;
   }
 }
 

@@ -10,7 +10,7 @@ import type {
   HelpConfiguration,
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
-import { ArgumentUnlessListing, variablesOf } from "./declaration.ts";
+import { ArgumentUnless, variablesOf } from "./declaration.ts";
 import { GLOBAL_OPTIONS, SEVERAL_SERVERS } from "./options.ts";
 
 /**
@@ -128,7 +128,7 @@ function formatCommands(parent: CommandUnknownOpts, helper: Help): string[] {
 function formatArgumentUsage(argument: Argument): string {
   const name = `<${argument.name()}>`;
   if (argument.variadic) return `${name} ...`;
-  return argument.required || argument instanceof ArgumentUnlessListing ? name : `[${name}]`;
+  return argument.required || argument instanceof ArgumentUnless ? name : `[${name}]`;
 }
 
 function describeArgument(argument: Argument): string[] {

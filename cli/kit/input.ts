@@ -23,12 +23,11 @@ export async function readStandardInput(): Promise<string> {
  * @throws {EnsembleError} if it cannot be read, is too long, or is not UTF-8.
  */
 export async function readTextFile(path: string): Promise<string> {
-  const { unreadable } = await import("../../runtime/home/files.ts");
   let file: Deno.FsFile;
   try {
     file = await Deno.open(path);
   } catch (error) {
-    throw unreadable(path, error);
+    throw await unreadable(path, error);
   }
   return await readText(file.readable, path);
 }
@@ -46,8 +45,13 @@ async function readText(input: ReadableStream<Uint8Array>, name: string): Promis
     return text + decoder.decode();
   } catch (error) {
     if (error instanceof EnsembleError) throw error;
-    const isText = !(error instanceof TypeError);
-    const reason = isText ? (error as Error).message : "it is not UTF-8";
-    throw new EnsembleError(`cannot read ${name}: ${reason}`, { cause: error });
+    // The decoder's.
+    if (error instanceof TypeError) throw new EnsembleError(`cannot read ${name}: it is not UTF-8`);
+    throw await unreadable(name, error);
   }
+}
+
+async function unreadable(name: string, error: unknown): Promise<EnsembleError> {
+  const files = await import("../../runtime/home/files.ts");
+  return files.unreadable(name, error);
 }

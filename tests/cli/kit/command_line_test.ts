@@ -71,6 +71,7 @@ const WRONG: [string[], RegExp][] = [
     /^option '--role <roles>' cannot be used with option '--all'$/,
   ],
   [["eval", "--role", "web"], /^missing required argument 'expr'$/],
+  [["eval", "a", "1", "--file", "x.js"], /^--file takes the place of the expression$/],
   [
     ["eval", "--role", "web", "a", "1"],
     /^--role takes the place of the server id: "1" is too much$/,

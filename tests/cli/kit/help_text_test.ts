@@ -65,8 +65,8 @@ const HELP: Record<string, string[]> = {
     "[command-option ...] <server-id> <expr> evals code in a running server",
     `Command Options: ${REGISTRY} ${
       TIMEOUT.replace("5", "no limit")
-    } ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} ` +
-    "expr the expression to eval",
+    } ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} --file <file> reads the expression from a file`,
+    `Arguments: ${SERVER} expr the expression to eval`,
     `${SEVERAL} ${PARALLEL}`,
   ],
   repl: [
