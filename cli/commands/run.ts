@@ -109,7 +109,7 @@ async function run({ serverId, moduleId, args }: Run, options: RunOptions): Prom
       logger.warn("an import() will fail when it runs: {reason}", { reason: message });
     }
     // Into the server's own store, so that later loads share these modules.
-    await server.units.add(tree.units);
+    await server.units.add(tree.units.map(tree.mapped));
     if (!exportsMain || usesRunProgram) {
       return await runItself(server, { tree, moduleId, args, exportsMain });
     }

@@ -16,7 +16,7 @@ import type {
   Program,
   Property,
 } from "npm:acorn@^8.19.0";
-import { editText, mappingsOf } from "../../runtime/code/source_map.ts";
+import { EditedText } from "../../runtime/code/edited_text.ts";
 import { findCandidates, findRequires } from "./computed_imports.ts";
 import type { JavaScript } from "./javascript.ts";
 import { type ImportKind, isFile, mainFile, type Packages } from "./npm_packages.ts";
@@ -125,13 +125,12 @@ export async function commonJsModule(
     "}",
     "",
   ].join("\n");
-  const code = await editText(text.replace(/^#!/, "//"));
-  code.prepend("function commonjs$(exports, require, module, __filename, __dirname) {").append(
-    tail,
-  );
+  const code = new EditedText(text.replace(/^#!/, "//"));
+  code.prepend("function commonjs$(exports, require, module, __filename, __dirname) {");
+  code.append(tail);
   return {
     text: code.toString(),
-    ...mappings && { mappings: await mappingsOf(code, mappings) },
+    ...mappings !== undefined && { mappings: code.mappings(mappings) },
   };
 }
 

@@ -66,7 +66,7 @@ async function exports(name: string, entry: SourceModule, reader: ModuleReader):
       if (node.type === "ExportAllDeclaration" && !node.exported) {
         const imported = source.imports.find(({ start }) => start === node.source.start);
         if (imported?.target.kind === "local") {
-          pending.push(await reader.read(imported.target, imported.location));
+          pending.push(await reader.read(imported.target, imported.locate));
         }
       } else if (exportedNames(node).includes(name)) return true;
     }
@@ -139,9 +139,9 @@ async function doesSomething(entry: SourceModule, reader: ModuleReader): Promise
     if (isCommonJs(source)) return true;
     const { program } = await parseModule(source.text, source.path);
     if (program === undefined || program.body.some(mayDoSomething)) return true;
-    for (const { target, keyword, location } of source.imports) {
+    for (const { target, keyword, locate } of source.imports) {
       if (keyword !== undefined || target.kind !== "local") continue;
-      pending.push(await reader.read(target, location));
+      pending.push(await reader.read(target, locate));
     }
   }
   return false;

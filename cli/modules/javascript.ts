@@ -5,16 +5,13 @@
  *
  * @module
  */
-import { decode } from "npm:@jridgewell/sourcemap-codec@^1.6.0";
 import { extname } from "node:path";
 import type { CompilerOptions as TypeScriptOptions } from "npm:typescript@^6.0.3";
 import {
-  editText,
   inEngineLines,
   lineStarts,
-  type Mappings,
-  mappingsOf,
   ModuleError,
+  ownMappings,
   positionAt,
 } from "../../runtime/code/source_map.ts";
 import { type CompilerOptions, parseJson } from "./project.ts";
@@ -23,8 +20,8 @@ import { parseModule, type Syntax, TOO_DEEP } from "./syntax.ts";
 /** A module's JavaScript, ready for a server. */
 export interface JavaScript {
   text: string;
-  /** The source map to the author's file; absent for data. */
-  mappings?: Mappings;
+  /** The encoded source map to the author's file; absent for data. */
+  mappings?: string;
 }
 
 /** The result of {@linkcode toJavaScript}. */
@@ -66,7 +63,7 @@ export async function toJavaScript(
     case ".js":
     case ".mjs":
     case ".cjs":
-      return await asWritten(source);
+      return asWritten(source);
     case ".ts":
     case ".mts":
     case ".cts": {
@@ -124,7 +121,7 @@ async function strip(source: string, path: string): Promise<JavaScript> {
   const swc = await loadSwc();
   try {
     const { code } = swc.transformSync(source, { mode: "strip-only" });
-    return await asWritten(code);
+    return asWritten(code);
   } catch (diagnostic) {
     if ((diagnostic as Diagnostic).code !== "UnsupportedSyntax") fail(diagnostic, { path, source });
   }
@@ -147,7 +144,7 @@ async function transform(
     const texts = { generated: code, original: source };
     return {
       text: code,
-      mappings: inEngineLines(decode(JSON.parse(map!).mappings), texts, SWC_TERMINATOR),
+      mappings: inEngineLines(JSON.parse(map!).mappings, texts, SWC_TERMINATOR),
     };
   } catch (diagnostic) {
     fail(diagnostic, { path, source });
@@ -208,7 +205,7 @@ async function compile(
   }
   return {
     text: output.outputText.replace(/\/\/# sourceMappingURL=.*\n?$/, ""),
-    mappings: decode(JSON.parse(output.sourceMapText!).mappings),
+    mappings: JSON.parse(output.sourceMapText!).mappings,
   };
 }
 
@@ -243,8 +240,8 @@ function isDecorator(text: string, { fault }: Syntax): boolean {
 }
 
 /** A text that is shipped unchanged. */
-async function asWritten(text: string): Promise<JavaScript> {
-  return { text, mappings: await mappingsOf(await editText(text)) };
+function asWritten(text: string): JavaScript {
+  return { text, mappings: ownMappings(text) };
 }
 
 /** Whether swc ran out of stack. After the first time it has less, and reports it differently. */

@@ -97,7 +97,7 @@ export async function loadModule(
 /** Ships the units that a server lacks, and loads them there. */
 async function ship(
   loader: Client<LoaderHandlers>,
-  { units, request }: UnitTree,
+  { units, request, mapped }: UnitTree,
   { rerun = false, timeout = Infinity, silent = false, progress }: LoadingOptions & {
     progress: ProgressLine;
   },
@@ -109,7 +109,7 @@ async function ship(
   const missing = new Set(await loader.missing({ hashes }, { timeout }));
   const lacking = units.filter(({ hash }) => missing.has(hash));
   let shipped = 0;
-  for (const batch of batches(lacking)) {
+  for (const batch of batches(lacking.values().map(mapped))) {
     progress.showBar("shipping modules:", shipped, lacking.length);
     await loader.ship({ units: batch }, { timeout });
     shipped += batch.length;
@@ -262,7 +262,7 @@ const MAX_LENGTH = MAX_MESSAGE - 4 * 1024 * 1024;
  *
  * @throws {ModuleError} if a module, or a cycle, is too large for a message.
  */
-export function* batches(units: readonly Unit[]): Generator<Unit[]> {
+export function* batches(units: Iterable<Unit>): Generator<Unit[]> {
   let batch: Unit[] = [];
   let length = 0;
   for (const unit of units) {

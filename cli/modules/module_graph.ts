@@ -3,9 +3,15 @@
  *
  * @module
  */
-import { ModuleError, type SourceLocation } from "../../runtime/code/source_map.ts";
+import { ModuleError } from "../../runtime/code/source_map.ts";
 import { strongComponents } from "../../runtime/code/unit_graph.ts";
-import type { ModuleReader, ModuleTarget, ResolvedImport, SourceModule } from "./module_reader.ts";
+import type {
+  Locate,
+  ModuleReader,
+  ModuleTarget,
+  ResolvedImport,
+  SourceModule,
+} from "./module_reader.ts";
 
 /** The modules of a program by module id, the entry first. */
 export type ModuleGraph = ReadonlyMap<string, SourceModule>;
@@ -24,8 +30,8 @@ export async function readModuleGraph(
   onRead?: (count: number) => void,
 ): Promise<ModuleGraph> {
   const graph = new Map<string, SourceModule>();
-  const pending: Pick<ResolvedImport, "target" | "location">[] = [];
-  const candidates: Pick<ResolvedImport, "target" | "location">[] = [];
+  const pending: Pick<ResolvedImport, "target" | "locate">[] = [];
+  const candidates: Pick<ResolvedImport, "target" | "locate">[] = [];
   const add = (source: SourceModule): void => {
     graph.set(source.module, source);
     onRead?.(graph.size);
@@ -35,21 +41,21 @@ export async function readModuleGraph(
     candidates.push(...source.imports.filter(late), ...source.candidates);
   };
   const readPending = async (
-    read: (target: ModuleTarget, location: SourceLocation) => Promise<SourceModule>,
+    read: (target: ModuleTarget, locate: Locate) => Promise<SourceModule>,
   ): Promise<void> => {
     for (let next = pending.pop(); next; next = pending.pop()) {
-      const { target, location } = next;
+      const { target, locate } = next;
       if (target.kind === "library" || graph.has(target.module)) continue;
-      add(await read(target, location));
+      add(await read(target, locate));
     }
   };
   add(await reader.readEntry());
-  await readPending((target, location) => reader.read(target, location));
+  await readPending((target, locate) => reader.read(target, locate));
   for (let next = candidates.pop(); next; next = candidates.pop()) {
     pending.push(next);
-    await readPending(async (target, location) => {
+    await readPending(async (target, locate) => {
       try {
-        return await reader.read(target, location);
+        return await reader.read(target, locate);
       } catch (error) {
         if (error instanceof ModuleError) return failingModule(target, error);
         throw error;

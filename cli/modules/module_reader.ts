@@ -5,14 +5,9 @@
  */
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import {
-  lineStarts,
-  ModuleError,
-  positionAt,
-  type SourceLocation,
-  sourcePosition,
-} from "../../runtime/code/source_map.ts";
+import { ModuleError, type SourceLocation } from "../../runtime/code/source_map.ts";
 import { RELATIVE } from "../../runtime/code/unit.ts";
+import { type Analysis, analyze, locator } from "./analysis.ts";
 import {
   COMMON_JS,
   commonJsFacade,
@@ -21,9 +16,8 @@ import {
   isCommonJs,
   requiredModule,
 } from "./common_js.ts";
-import { type ComputedImport, findCandidates, findComputedImports } from "./computed_imports.ts";
+import { type ComputedImport, findCandidates } from "./computed_imports.ts";
 import {
-  type CompiledModule,
   dataToJavaScript,
   type DataType,
   dataType,
@@ -31,7 +25,7 @@ import {
   toJavaScript,
   wasmToJavaScript,
 } from "./javascript.ts";
-import { findImports, type Import, mayPause, type ModuleImports, parseModule } from "./syntax.ts";
+import { type Import, type ModuleImports, parseModule } from "./syntax.ts";
 import { isFile } from "./npm_packages.ts";
 import { compilerOptions, findProject, moduleId, type Project } from "./project.ts";
 import { type LibraryTarget, type LocalTarget, Resolver } from "./resolver.ts";
@@ -47,11 +41,14 @@ export interface ModuleTarget extends LocalTarget {
   type?: TargetType;
 }
 
+/** Returns a position in an author's file. Finding it takes time, and only messages show it. */
+export type Locate = () => SourceLocation;
+
 /** An import and its target. */
 export interface ResolvedImport extends Import {
   target: ModuleTarget | LibraryTarget;
-  /** Its position in the author's file. */
-  location: SourceLocation;
+  /** Returns its position in the author's file. */
+  locate: Locate;
 }
 
 /** A module that a computed `import()` may lead to. */
@@ -61,8 +58,8 @@ export interface SourceCandidate {
   /** The type of the import attributes. */
   type?: string;
   target: ModuleTarget;
-  /** The position of the import in the author's file. */
-  location: SourceLocation;
+  /** Returns the position of the import in the author's file. */
+  locate: Locate;
 }
 
 /** A specifier in a text that is replaced by another. */
@@ -150,26 +147,27 @@ export class ModuleReader {
   }
 
   /**
-   * Reads a module, once. `importer` is the position of its first import, for errors.
+   * Reads a module, once. `importer` returns the position of its first import, for errors.
    *
    * @throws {ModuleError} if it cannot be read or parsed, or imports something that cannot be
    * shipped.
    */
-  read(target: ModuleTarget, importer: SourceLocation): Promise<SourceModule> {
+  read(target: ModuleTarget, importer: Locate): Promise<SourceModule> {
     const source = this.#sources.get(target.module) ?? this.#read(target, importer);
     this.#sources.set(target.module, source);
     return source;
   }
 
-  async #read(target: ModuleTarget, importer: SourceLocation): Promise<SourceModule> {
-    const { path, module, type } = target;
-    const bytes = await readBytes(path, importer);
+  async #read(target: ModuleTarget, importer: Locate): Promise<SourceModule> {
+    return await this.#resolveAll(await this.#analyze(target, importer), target);
+  }
+
+  async #analyze({ path, module, type }: ModuleTarget, importer: Locate): Promise<Analysis> {
+    const bytes = readBytes(path, importer);
     if (type !== undefined && type !== "commonjs") {
-      return this.#parse({ text: await dataToJavaScript(bytes, type, path) }, target);
+      return await analyze({ text: await dataToJavaScript(bytes, type, path) }, path);
     }
-    if (path.endsWith(".wasm")) {
-      return await this.#parse({ text: wasmToJavaScript(bytes, path) }, target);
-    }
+    if (path.endsWith(".wasm")) return await analyze({ text: wasmToJavaScript(bytes, path) }, path);
     const javascript = await toJavaScript(new TextDecoder().decode(bytes), path, {
       compilerOptions: compilerOptions(this.project, path),
       module,
@@ -179,46 +177,39 @@ export class ModuleReader {
       kind: type === "commonjs" ? "require" : "import",
     });
     if (type === "commonjs") {
-      return await this.#parse(
-        isCommon
-          ? await commonJsModule(javascript, path, (specifier) => this.#required(specifier, path))
-          : { text: requiredModule(path) },
-        target,
-      );
+      const generated = isCommon
+        ? await commonJsModule(javascript, path, (specifier) => this.#required(specifier, path))
+        : { text: requiredModule(path) };
+      return await analyze(generated, path);
     }
-    if (!isCommon) return await this.#parse(javascript, target);
+    if (!isCommon) return await analyze(javascript, path);
     const facade = await commonJsFacade(
       javascript.text,
       path,
       (specifier, from) => this.#required(specifier, from),
     );
-    return await this.#parse({ text: facade }, target);
+    return await analyze({ text: facade }, path);
   }
 
   /** Reads the entry module, as {@linkcode read} does. */
   readEntry(): Promise<SourceModule> {
     const path = this.entry;
-    return this.read({ kind: "local", path, module: this.moduleId(path) }, { path });
+    return this.read({ kind: "local", path, module: this.moduleId(path) }, () => ({ path }));
   }
 
-  /** Finds the imports of a module. A text without mappings is generated, not the author's. */
-  async #parse(
-    { syntax: known, ...javascript }: CompiledModule,
+  /** Resolves the imports of a module. */
+  async #resolveAll(
+    { computed, ...analysis }: Analysis,
     { path, module }: ModuleTarget,
   ): Promise<SourceModule> {
-    const syntax = known ?? await parseModule(javascript.text, path);
-    const own = javascript.mappings && syntax.program;
-    const locate = locator(javascript, path);
-    // Deno's parsers would accept it, but the part behind it has not been checked here.
-    if (syntax.fault !== undefined) {
-      throw new ModuleError(`SyntaxError: ${syntax.reason}`, locate(syntax.fault));
-    }
-    const { imports, metaProperties } = await findImports(javascript.text, path);
+    const { imports } = analysis;
+    const position = locator(analysis, path);
+    const locate = (found: Import): Locate => () => position(found.start);
     const failures: ModuleError[] = [];
     // A missing target of an import() is an error only when it runs.
     const resolved = imports.flatMap((found): ResolvedImport | [] => {
       try {
-        return this.#resolve(found, path, locate(found.start));
+        return this.#resolve(found, path, locate(found));
       } catch (error) {
         if (found.keyword === undefined || found.libraryOnly) throw error;
         if (!(error instanceof ModuleError)) throw error;
@@ -226,32 +217,26 @@ export class ModuleReader {
         return [];
       }
     });
-    for (const { target, location } of resolved) {
-      if (target.kind === "library") await checkDataUrl(target.specifier, location);
+    for (const { target, locate } of resolved) {
+      if (target.kind === "library") await checkDataUrl(target.specifier, locate);
     }
-    const literal = new Set(imports.flatMap(({ keyword }) => keyword ?? []));
-    const computed = own && /\bimport\s*\(|\bWorker\b|\bimport\s*\.\s*meta\b/.test(javascript.text)
-      ? findComputedImports(own, literal)
-      : { imports: [], workers: [], resolved: [] };
     const leading = new Set(resolved.map(({ keyword }) => keyword));
     const dangling = imports.filter(({ keyword }) =>
       keyword !== undefined && !leading.has(keyword)
     );
     return {
-      ...javascript,
+      ...analysis,
       module,
       path,
       imports: resolved,
-      metaProperties,
       computedImports: [...computed.imports, ...dangling].map(({ keyword }) => keyword!),
       workers: computed.workers.map(({ keyword }) => keyword),
       candidates: [...computed.imports, ...computed.workers].flatMap((each) =>
-        this.#candidates(each, path, locate(each.keyword))
+        this.#candidates(each, path, position(each.keyword))
       ),
       resolved: computed.resolved.flatMap((each) => this.#mapped(each, path)),
       failures,
       dangling: dangling.map(({ specifier }) => specifier),
-      pauses: mayPause(javascript.text, syntax),
     };
   }
 
@@ -277,7 +262,7 @@ export class ModuleReader {
         module: this.moduleId(file.path, data),
         ...data && { type: data },
       },
-      location,
+      locate: () => location,
     }));
   }
 
@@ -301,12 +286,12 @@ export class ModuleReader {
     return isFile(path) ? { ...target, path } : undefined;
   }
 
-  #resolve(found: Import, path: string, location: SourceLocation): ResolvedImport {
+  #resolve(found: Import, path: string, locate: Locate): ResolvedImport {
     const { specifier, attributes = {}, libraryOnly } = found;
     if (specifier.startsWith(COMMON_JS)) {
       const file = specifier.slice(COMMON_JS.length);
       const target = { kind: "local", path: file, type: "commonjs" } as const;
-      return { ...found, target: { ...target, module: this.moduleId(file, "commonjs") }, location };
+      return { ...found, target: { ...target, module: this.moduleId(file, "commonjs") }, locate };
     }
     const resolved = this.#inServer(this.#resolver.resolve(specifier, path));
     if (resolved === undefined) {
@@ -314,7 +299,7 @@ export class ModuleReader {
         `cannot resolve ${JSON.stringify(specifier)}: map it in the imports of deno.json, add ` +
           "it to the dependencies of package.json, or, if it is installed in the server, name its " +
           "package with --library-prefix",
-        location,
+        locate(),
       );
     }
     const hasAttributes = Object.keys(attributes).length > 0;
@@ -323,25 +308,25 @@ export class ModuleReader {
       if (hasAttributes && !URL.canParse(resolved.specifier)) {
         throw new ModuleError(
           "a library module that the server resolves cannot be imported with attributes",
-          location,
+          locate(),
         );
       }
-      return { ...found, target: resolved, location };
+      return { ...found, target: resolved, locate };
     }
-    if (libraryOnly !== undefined) throw new ModuleError(libraryOnly, location);
+    if (libraryOnly !== undefined) throw new ModuleError(libraryOnly, locate());
     const isLate = found.keyword !== undefined;
-    if (isLate && !isFile(resolved.path)) throw missingModule(resolved.path, location);
+    if (isLate && !isFile(resolved.path)) throw missingModule(resolved.path, locate());
     const type = hasAttributes ? dataType(attributes) : undefined;
     if (hasAttributes && type === undefined) {
       throw new ModuleError(
         'a local file is imported as a module, or with the one attribute type: "json", "text" or ' +
           '"bytes"',
-        location,
+        locate(),
       );
     }
     const module = this.moduleId(resolved.path + (resolved.suffix ?? ""), type);
     const target = { ...resolved, module, ...type && { type } };
-    return { ...found, target, location };
+    return { ...found, target, locate };
   }
 
   #inServer(
@@ -359,7 +344,7 @@ export class ModuleReader {
  * @throws {ModuleError} at its import, if it is not JavaScript or TypeScript, or is nested too
  * deep.
  */
-async function checkDataUrl(specifier: string, location: SourceLocation): Promise<void> {
+async function checkDataUrl(specifier: string, locate: Locate): Promise<void> {
   const [, language] = /^data:(?:text|application)\/(?:x-)?(java|type)script\b/.exec(specifier) ??
     [];
   if (language === undefined) return;
@@ -374,30 +359,22 @@ async function checkDataUrl(specifier: string, location: SourceLocation): Promis
     if (fault !== undefined) throw new ModuleError(`SyntaxError: ${reason}`, { path });
   } catch (error) {
     if (!(error instanceof ModuleError)) throw error;
-    throw new ModuleError(`the module in this data: URL: ${error.reason}`, location, {
+    throw new ModuleError(`the module in this data: URL: ${error.reason}`, locate(), {
       cause: error,
     });
   }
 }
 
-/** Returns a function that maps positions in a module's text to the author's file. */
-function locator(
-  { text, mappings }: JavaScript,
-  path: string,
-): (position: number) => SourceLocation {
-  const starts = lineStarts(text);
-  return (position) => ({
-    path,
-    ...sourcePosition(mappings ?? [], positionAt(starts, position)),
-  });
-}
-
-async function readBytes(path: string, importer: SourceLocation): Promise<Uint8Array<ArrayBuffer>> {
+/**
+ * Reads a file. Not asynchronously: a program has hundreds of small files, and each would cost more
+ * than its content.
+ */
+function readBytes(path: string, importer: Locate): Uint8Array<ArrayBuffer> {
   try {
-    return await Deno.readFile(path);
+    return Deno.readFileSync(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw missingModule(path, importer);
-    throw new ModuleError(`cannot read ${path}: ${(error as Error).message}`, importer, {
+    if (error instanceof Deno.errors.NotFound) throw missingModule(path, importer());
+    throw new ModuleError(`cannot read ${path}: ${(error as Error).message}`, importer(), {
       cause: error,
     });
   }

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { encode } from "npm:@jridgewell/sourcemap-codec@^1.6.0";
-import { editText, mappingsOf, ModuleError } from "../../runtime/code/source_map.ts";
+import { EditedText } from "../../runtime/code/edited_text.ts";
+import { ModuleError } from "../../runtime/code/source_map.ts";
 import {
   cycleSpecifier,
   hashCycle,
@@ -28,8 +28,13 @@ import type { ModuleReader, SourceModule } from "./module_reader.ts";
 
 /** A module and all that it imports, in the form that servers load. */
 export interface UnitTree {
-  /** The local modules. Except in cycles, each comes after those that it imports. */
+  /**
+   * The local modules, without source maps. Except in cycles, each comes after those that it
+   * imports.
+   */
   units: Unit[];
+  /** Adds the source map to a unit. It takes time, and only servers that lack the unit need it. */
+  mapped(unit: Unit): Unit;
   /** The request that loads the units in a server that has them. */
   request: Omit<LoadRequest, "by">;
   /** Errors of dynamically imported modules; the `import()` fails with them when it runs. */
@@ -59,20 +64,21 @@ export async function buildUnits(
 ): Promise<UnitTree> {
   if (running) return await buildAlone(await reader.readEntry(), running);
   const graph = await readModuleGraph(reader, onRead);
-  const units = new Map<string, Unit>();
-  const nameUnit: UnitNaming = (module) => unitSpecifier(units.get(module)!.hash);
+  const built = new Map<string, BuiltUnit>();
+  const nameUnit: UnitNaming = (module) => unitSpecifier(built.get(module)!.unit.hash);
   for (const component of importComponents(graph)) {
-    const built = isCycle(component)
+    const together = isCycle(component)
       ? await buildCycle(component, nameUnit)
       : [await buildUnit(component[0]!, nameUnit)];
-    for (const unit of built) units.set(unit.module, unit);
+    for (const each of together) built.set(each.unit.module, each);
   }
   const [entry] = graph.keys();
-  const all = [...units.values()];
+  const all = [...built.values()].map(({ unit }) => unit);
   return {
     units: all,
+    mapped: (unit) => withMap(built.get(unit.module)!),
     request: {
-      entry: units.get(entry!)!.hash,
+      entry: built.get(entry!)!.unit.hash,
       modules: all.map(nameOf),
       libraries: libraryImports(requiredModules(graph)),
     },
@@ -100,21 +106,32 @@ export function treesBelow(tree: UnitTree): UnitTree[] {
 /** Returns the specifier that imports a local module, by its module id. */
 type UnitNaming = (module: string) => string;
 
-/** Builds the unit of a module that is in no cycle. */
-async function buildUnit(source: SourceModule, nameUnit: UnitNaming): Promise<Unit> {
-  const canonical = await canonicalUnit(source, nameUnit);
-  return { ...canonical, hash: await hashUnit(canonical) };
+/** A unit without its source map, and what that map is made of. */
+interface BuiltUnit {
+  unit: Unit;
+  source: SourceModule;
+  code: EditedText;
 }
 
-async function buildCycle(component: SourceModule[], nameUnit: UnitNaming): Promise<Unit[]> {
+function withMap({ unit, source: { mappings }, code }: BuiltUnit): Unit {
+  return mappings === undefined ? unit : { ...unit, mappings: code.mappings(mappings) };
+}
+
+/** Builds the unit of a module that is in no cycle. */
+async function buildUnit(source: SourceModule, nameUnit: UnitNaming): Promise<BuiltUnit> {
+  const { parts, code } = canonicalUnit(source, nameUnit);
+  return { unit: { ...parts, hash: await hashUnit(parts) }, source, code };
+}
+
+async function buildCycle(component: SourceModule[], nameUnit: UnitNaming): Promise<BuiltUnit[]> {
   const order = orderCycle(component);
   const naming = cycleNaming(order, nameUnit);
-  const parts = await Promise.all(order.map((source) => canonicalUnit(source, naming)));
-  const members = await hashCycle(parts);
-  return parts.map((part, index) => ({
-    ...part,
-    hash: members[index]!,
-    cycle: { members, index },
+  const built = order.map((source) => ({ source, ...canonicalUnit(source, naming) }));
+  const members = await hashCycle(built.map(({ parts }) => parts));
+  return built.map(({ source, parts, code }, index) => ({
+    unit: { ...parts, hash: members[index]!, cycle: { members, index } },
+    source,
+    code,
   }));
 }
 
@@ -126,71 +143,66 @@ async function buildAlone(
   const hashes = await running([...new Set(localImports(source))]);
   // A computed import can only lead to modules that the server has.
   const candidates = source.candidates.filter(({ target }) => hashes.has(target.module));
-  const unit = await buildUnit({ ...source, candidates }, (module) => {
+  const built = await buildUnit({ ...source, candidates }, (module) => {
     const hash = hashes.get(module);
     if (hash !== undefined) return unitSpecifier(hash);
-    const { location } = source.imports.find(({ target }) =>
+    const { locate } = source.imports.find(({ target }) =>
       target.kind === "local" && target.module === module
     )!;
-    throw new ModuleError(`the server has not loaded ${module}: load without -f`, location);
+    throw new ModuleError(`the server has not loaded ${module}: load without -f`, locate());
   });
+  const { unit } = built;
   return {
     units: [unit],
+    mapped: () => withMap(built),
     request: { entry: unit.hash, modules: [nameOf(unit)], libraries: libraryImports([source]) },
     failures: source.failures,
   };
 }
 
 /** The unit of a module without its hash, given the names of its local imports. */
-async function canonicalUnit(
+function canonicalUnit(
   source: SourceModule,
   nameUnit: UnitNaming,
-): Promise<Omit<Unit, "hash">> {
-  const { module, path, pauses, mappings } = source;
-  const code = await editText(source.text);
-  const links: Link[] = [];
-  // The growth of the text at each edit, to shift later positions.
-  const shifts: { from: number; by: number }[] = [];
-  const shifted = (position: number) =>
-    position + (shifts.findLast(({ from }) => from <= position)?.by ?? 0);
-
-  const replace = (start: number, end: number, specifier: string): number => {
-    const from = shifted(start) + 1;
-    code.update(start, end, `"${specifier}"`);
-    shifts.push({ from: end, by: from + specifier.length + 1 - end });
-    return from;
-  };
-  const places = [...source.imports, ...source.resolved].sort((a, b) => a.start - b.start);
-  for (const place of places) {
-    if (place.target === undefined) {
-      replace(place.start, place.end, place.specifier);
-      continue;
-    }
-    const { start, end, keyword, deferred, target, clauseEnd } = place;
-    const local = target.kind === "local";
-    const specifier = local ? nameUnit(target.module) : target.specifier;
-    const from = replace(start, end, specifier);
-    // An absolute library specifier means the same in every process and needs no link.
-    if (local || !URL.canParse(specifier)) {
-      links.push({
-        start: from,
-        end: from + specifier.length,
-        target: specifier,
-        ...keyword !== undefined && { keyword: shifted(keyword) },
-        ...deferred && { deferred },
-      });
-    }
-    // A unit that exports data is JavaScript, so it is imported without attributes.
-    if (local && clauseEnd !== undefined) {
-      code.update(end, clauseEnd, source.text.slice(end, clauseEnd).replace(/\S/g, " "));
-    }
+): { parts: Omit<Unit, "hash">; code: EditedText } {
+  const { module, path, pauses } = source;
+  const code = new EditedText(source.text);
+  for (const { start, end, specifier } of source.resolved) {
+    code.replace(start, end, `"${specifier}"`);
   }
-  return {
+  const named = source.imports.map((found) => {
+    const { start, end, clauseEnd, target } = found;
+    const specifier = target.kind === "local" ? nameUnit(target.module) : target.specifier;
+    code.replace(start, end, `"${specifier}"`);
+    // A unit that exports data is JavaScript, so it is imported without attributes.
+    if (target.kind === "local" && clauseEnd !== undefined) {
+      code.replace(end, clauseEnd, source.text.slice(end, clauseEnd).replace(/\S/g, " "));
+    }
+    return { found, specifier };
+  });
+  const shifted = (position: number) => code.shifted(position);
+  const links: Link[] = [];
+  for (const { found: { start, keyword, deferred, target }, specifier } of named) {
+    // An absolute library specifier means the same in every process and needs no link.
+    if (target.kind !== "local" && URL.canParse(specifier)) continue;
+    const from = shifted(start) + 1;
+    links.push({
+      start: from,
+      end: from + specifier.length,
+      target: specifier,
+      ...keyword !== undefined && { keyword: shifted(keyword) },
+      ...deferred && { deferred },
+    });
+  }
+  const parts = {
     module,
     path,
     text: code.toString(),
     links,
-    metaProperties: source.metaProperties.map(([start, end]) => [shifted(start), shifted(end)]),
+    metaProperties: source.metaProperties.map(([start, end]): [number, number] => [
+      shifted(start),
+      shifted(end),
+    ]),
     ...source.computedImports.length > 0 && {
       computedImports: source.computedImports.map(shifted),
     },
@@ -203,22 +215,22 @@ async function canonicalUnit(
       })),
     },
     pauses,
-    ...mappings && { mappings: encode(await mappingsOf(code, mappings)) },
   };
+  return { parts, code };
 }
 
 /** The library modules that these modules import, without duplicates, at their first import. */
 function libraryImports(modules: Iterable<SourceModule>): LibraryImport[] {
   const libraries = new Map<string, LibraryImport>();
   for (const { imports } of modules) {
-    for (const { target, keyword, deferred, attributes, location } of imports) {
+    for (const { target, keyword, deferred, attributes, locate } of imports) {
       if (target.kind === "local" || libraries.has(target.specifier)) continue;
       // The module decides when, and whether, to import an absolute specifier dynamically.
       if ((keyword !== undefined || deferred) && URL.canParse(target.specifier)) continue;
       const { specifier } = target;
       libraries.set(specifier, {
         specifier,
-        importer: location,
+        importer: locate(),
         ...(attributes && { attributes }),
       });
     }

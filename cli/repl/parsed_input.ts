@@ -4,6 +4,7 @@
  * @module
  */
 import { parse, type Program } from "npm:acorn@^8.19.0";
+import { decode } from "npm:@jridgewell/sourcemap-codec@^1.6.0";
 import { ModuleError, sourcePosition, type TextPosition } from "../../runtime/code/source_map.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { inputToJavaScript, type JavaScript } from "../modules/javascript.ts";
@@ -67,8 +68,9 @@ function isBefore({ position: one }: InputError, { position: other }: InputError
 /** Parses a text in which the input starts after `added` lines. */
 async function parseAs(text: string, added: number): Promise<ParsedInput> {
   const { text: code, mappings } = await withoutTypes(text, added);
+  const known = decode(mappings!);
   const locate: LocateInput = (position) => {
-    const { line, column } = sourcePosition(mappings!, position) ?? position;
+    const { line, column } = sourcePosition(known, position) ?? position;
     return { line: line - added, column };
   };
   try {

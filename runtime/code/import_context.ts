@@ -6,8 +6,8 @@
  */
 import { basename, dirname } from "node:path";
 import { pathToFileURL } from "node:url";
+import { EditedText } from "./edited_text.ts";
 import { processTable, tableExpression } from "./library_table.ts";
-import { editText, mappingsOf } from "./source_map.ts";
 import { type Candidate, linkedUnit, type ModuleName, RELATIVE, type Unit } from "./unit.ts";
 import { fileStem, type UnitFiles } from "./unit_files.ts";
 import { hashesBelow, type Units } from "./unit_graph.ts";
@@ -81,8 +81,8 @@ async function writeFile(
   { files, file, links, standIns }: UnitFileOptions & { standIns: StandIns },
 ): Promise<void> {
   const { text, mappings, metaProperties, computedImports = [], workers = [] } = unit;
-  const code = await editText(text);
-  for (const { start, end, file } of links) code.update(start, end, `./${file}`);
+  const code = new EditedText(text);
+  for (const { start, end, file } of links) code.replace(start, end, `./${file}`);
   const declarations: string[] = [];
   const replace = (kind: keyof StandIns, places: [start: number, end: number][]): void => {
     if (places.length === 0) return;
@@ -90,7 +90,7 @@ async function writeFile(
     for (const [start, end] of places) {
       // A replacement spans as many lines as the original.
       const breaks = text.slice(start, end).replace(/[^\r\n\u2028\u2029]/g, "");
-      code.update(start, end, (kind === "meta" ? `${name}()` : name) + breaks);
+      code.replace(start, end, (kind === "meta" ? `${name}()` : name) + breaks);
     }
     declarations.push(`function ${name}${standIns[kind]!(name)}`);
   };
@@ -105,11 +105,7 @@ async function writeFile(
   // After the text, so that lines stay the same. Functions are hoisted, so they exist before
   // anything runs, also in a cycle.
   if (declarations.length > 0) code.append(`\n${declarations.join(" ")}`);
-  await files.write(
-    file,
-    code.toString(),
-    mappings === undefined ? undefined : await mappingsOf(code, mappings),
-  );
+  await files.write(file, code.toString(), mappings && code.mappings(mappings));
 }
 
 /** The positions of the keywords of a unit's `import()`s with literal specifiers. */

@@ -1,12 +1,11 @@
 /**
  * Positions in the author's files: the error that names one, and source maps, which map positions
- * in generated text back to them. The libraries that edit texts and join maps are loaded on demand.
+ * in generated text back to them.
  *
  * @see https://tc39.es/ecma426/
  * @module
  */
-import type { SourceMapMappings } from "npm:@jridgewell/sourcemap-codec@^1.6.0";
-import type { DecodedSourceMap, default as MagicString } from "npm:magic-string@^1.4.5";
+import { decode, encode, type SourceMapMappings } from "npm:@jridgewell/sourcemap-codec@^1.6.0";
 import { EnsembleError } from "../errors.ts";
 
 /** A position in the author's file. */
@@ -49,57 +48,31 @@ function formatLocation({ path, line, column }: SourceLocation): string {
  */
 export type Mappings = SourceMapMappings;
 
-/** Creates an editable text. Positions refer to the original text. */
-export async function editText(text: string): Promise<MagicString> {
-  const { default: MagicString } = await import("npm:magic-string@^1.4.5");
-  return new MagicString(text);
-}
-
 /**
- * The mappings of an edited text. The mappings of the text before are decoded, encoded, or absent
- * if that is the author's own.
+ * The encoded source map of a text that is the author's own: every word, and every other character
+ * but white space, is a position.
  */
-export async function mappingsOf(
-  edited: MagicString,
-  before?: Mappings | string,
-): Promise<Mappings> {
-  if (before === undefined) {
-    return linesOf(edited, edited.generateDecodedMap({ hires: "boundary" }));
+export function ownMappings(text: string): string {
+  const starts = lineStarts(text);
+  const lines: Mappings = starts.map(() => []);
+  let line = 0;
+  for (const { index } of text.matchAll(/\w+|[^\w\s]/g)) {
+    while (line + 1 < starts.length && starts[line + 1]! <= index) line++;
+    const column = index - starts[line]!;
+    lines[line]!.push([column, 0, line, column]);
   }
-  const { decode } = await import("npm:@jridgewell/sourcemap-codec@^1.6.0");
-  const { TraceMap, traceSegment } = await import("npm:@jridgewell/trace-mapping@^0.3.31");
-  const known = typeof before === "string" ? decode(before) : before;
-  const starts = lineStarts(edited.original);
-  for (const [line, segments] of known.entries()) {
-    for (const [column] of segments) edited.addSourcemapLocation(starts[line]! + column);
-  }
-  const map = new TraceMap({ version: 3, names: [], sources: ["author"], mappings: known });
-  return linesOf(edited, edited.generateDecodedMap()).map((segments) =>
-    // In place: a project has hundreds of thousands of them.
-    segments.filter((segment) => {
-      const found = traceSegment(map, segment[2]!, segment[3]!);
-      if (found === null || found.length === 1) return false;
-      [, , segment[2], segment[3]] = found;
-      return true;
-    })
-  );
-}
-
-/** The editor counts lines by `\n`. */
-function linesOf(edited: MagicString, map: DecodedSourceMap): Mappings {
-  const texts = { generated: edited.toString(), original: edited.original };
-  return inEngineLines(map.mappings as Mappings, texts, /\n/g);
+  return encode(lines);
 }
 
 /**
- * Mappings in the lines of engines, which count every ECMAScript line terminator, from mappings in
- * lines that end where `terminator` matches.
+ * The encoded mappings in the lines of engines, which count every ECMAScript line terminator, from
+ * mappings in lines that end where `terminator` matches.
  */
 export function inEngineLines(
-  mappings: Mappings,
+  mappings: string,
   texts: { generated: string; original: string },
   terminator: RegExp,
-): Mappings {
+): string {
   if (!/\r(?!\n)|[\u2028\u2029]/.test(texts.generated + texts.original)) return mappings;
   const positions = (text: string) => {
     const [from, to] = [lineStarts(text, terminator), lineStarts(text)];
@@ -107,14 +80,14 @@ export function inEngineLines(
   };
   const [generated, original] = [positions(texts.generated), positions(texts.original)];
   const lines: Mappings = lineStarts(texts.generated).map(() => []);
-  for (const [index, segments] of mappings.entries()) {
+  for (const [index, segments] of decode(mappings).entries()) {
     for (const [start, , sourceLine, sourceColumn] of segments) {
       const { line, column } = generated(index, start);
       const source = original(sourceLine!, sourceColumn!);
       lines[line - 1]!.push([column - 1, 0, source.line - 1, source.column - 1]);
     }
   }
-  return lines;
+  return encode(lines);
 }
 
 /** Maps a position in a text to its source; undefined if it has none. */

@@ -7,13 +7,13 @@
  *
  * @module
  */
+import { decode } from "npm:@jridgewell/sourcemap-codec@^1.6.0";
 import { stripVTControlCharacters } from "node:util";
 import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describeThrown, explainParts } from "../error_report.ts";
 import { EnsembleError } from "../errors.ts";
 import {
-  type Mappings,
   ModuleError,
   type SourceLocation,
   sourceMapComment,
@@ -88,19 +88,17 @@ export class UnitFiles {
     }
   }
 
-  /** Writes a reserved file. With mappings, stack traces show the author's positions. */
-  async write(file: string, text: string, mappings?: Mappings): Promise<void> {
+  /** Writes a reserved file. With encoded mappings, stack traces show the author's positions. */
+  async write(file: string, text: string, mappings?: string): Promise<void> {
     const author = this.#authors.get(file)!;
     let written = text;
-    if (mappings) {
+    if (mappings !== undefined) {
       const { href } = pathToFileURL(author.path);
-      const { decode, encode } = await import("npm:@jridgewell/sourcemap-codec@^1.6.0");
-      const encoded = encode(mappings);
       // Decoded they take far more memory, and few modules fail.
-      author.locate = (place) => sourcePosition(decode(encoded), place);
+      author.locate = (place) => sourcePosition(decode(mappings), place);
       // Deno shows URLs unescaped.
       this.#authorPaths.set(href, author.path).set(`file://${author.path}`, author.path);
-      written += `\n${sourceMapComment(href, encoded)}\n`;
+      written += `\n${sourceMapComment(href, mappings)}\n`;
     }
     await this.#writeFile(join(this.#directory, file), written);
   }

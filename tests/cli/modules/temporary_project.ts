@@ -66,9 +66,9 @@ export async function load(
   file: string,
   libraryPrefixes: string[] = [],
 ): Promise<SortedOutcomes & { namespace: ModuleNamespace; shipped: number }> {
-  const { units, request } = await build(file, { libraryPrefixes });
+  const { units, request, mapped } = await build(file, { libraryPrefixes });
   const missing = store.missing(units.map(({ hash }) => hash));
-  await store.add(units.filter(({ hash }) => missing.includes(hash)));
+  await store.add(units.filter(({ hash }) => missing.includes(hash)).map(mapped));
   const { namespace, outcomes } = await store.load({ ...request, by: "tester@host" });
   return { namespace, shipped: missing.length, ...sorted(outcomes) };
 }

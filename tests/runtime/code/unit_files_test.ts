@@ -18,7 +18,7 @@ Deno.test("explainFailure removes colors and positions from the runtime's messag
         "    at \x1b[0m\x1b[36mfile:///src/b.ts\x1b[0m:\x1b[0m\x1b[33m1\x1b[0m:\x1b[0m\x1b[33m15\x1b[0m",
     );
     const file = files.reserve("a", "/src/a.ts");
-    await files.write(file, "1;", []);
+    await files.write(file, "1;", "");
     const place = "\x1b[36mfile:///src/a.ts\x1b[0m:\x1b[33m3\x1b[0m:\x1b[33m7\x1b[0m";
     error.stack = `${error.name}: it\n    at ${place}`;
     const { message, location } = files.explainFailure(error, "/src/a.ts");
@@ -29,7 +29,7 @@ Deno.test("explainFailure removes colors and positions from the runtime's messag
 Deno.test("explainFailure describes nested errors and causes, at the author's positions", () =>
   withFiles(async (files) => {
     const file = files.reserve("a", "/src/a.ts");
-    await files.write(file, "1;", []);
+    await files.write(file, "1;", "");
     const cause = new Error(`at ${files.url(file)}:1:1`);
     const error = new AggregateError([new RangeError("one")], "both", { cause });
     assert.deepEqual(files.explainFailure(error, "/src/a.ts").message.split("\n"), [
