@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { dirname, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { dirname } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Client } from "../../runtime/actor/service.ts";
 import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
 import { ModuleError } from "../../runtime/code/source_map.ts";
@@ -13,10 +13,12 @@ import { evaluatedTogether } from "../../runtime/code/unit_graph.ts";
 import type { LoadOutcome } from "../../runtime/code/unit_store.ts";
 import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
+import { findPlaces } from "../../runtime/home/paths.ts";
 import { MAX_MESSAGE } from "../../runtime/wire/limits.ts";
 import { operatorName } from "../kit/administrator.ts";
 import { printNotice } from "../kit/output.ts";
 import { NO_TERMINAL, ProgressLine } from "../kit/progress.ts";
+import type { AnalysisCache } from "./analysis_cache.ts";
 import type { UnitTree } from "./unit_building.ts";
 
 /** Options of {@linkcode loadLibrary} and {@linkcode loadModule}. */
@@ -67,12 +69,17 @@ export async function loadModule(
   file: string,
   options: LoadingOptions,
 ): Promise<LoadReport> {
-  const { ModuleReader } = await import("./module_reader.ts");
+  const { absolutePath, ModuleReader } = await import("./module_reader.ts");
+  const { AnalysisCache } = await import("./analysis_cache.ts");
   const { buildUnits } = await import("./unit_building.ts");
   using progress = options.silent ? new ProgressLine(NO_TERMINAL) : new ProgressLine();
+  const cache = options.silent
+    ? undefined
+    : await AnalysisCache.open(findPlaces().analyses, absolutePath(file));
   const reader = await ModuleReader.open(file, {
     libraryPrefixes: options.libraryPrefix,
     libraryModules: await loader.libraries(),
+    cache,
   });
   const tree = await buildUnits(reader, {
     onRead: (count) => progress.showBar("reading modules:", count),
@@ -81,7 +88,8 @@ export async function loadModule(
   const moved = options.quiet ? new Map() : await movedModules(loader, tree);
   const modules = options.dryRun
     ? await foreseen(loader, tree, options)
-    : await ship(loader, tree, { ...options, progress });
+    // A forced load has read only one module of the program.
+    : await ship(loader, tree, { ...options, progress, cache: options.force ? undefined : cache });
   return {
     ...options.dryRun && { dryRun: true },
     libraries: tree.request.libraries.map(({ specifier }) => specifier),
@@ -98,8 +106,9 @@ export async function loadModule(
 async function ship(
   loader: Client<LoaderHandlers>,
   { units, request, mapped }: UnitTree,
-  { rerun = false, timeout = Infinity, silent = false, progress }: LoadingOptions & {
+  { rerun = false, timeout = Infinity, silent = false, progress, cache }: LoadingOptions & {
     progress: ProgressLine;
+    cache: AnalysisCache | undefined;
   },
 ): Promise<LoadOutcome[]> {
   using _notice = silent
@@ -116,7 +125,11 @@ async function ship(
   }
   progress.showBar("shipping modules:", shipped, lacking.length);
   const by = operatorName();
-  return await loader.load({ ...request, by, ...rerun && { rerun } }, { timeout });
+  const loading = loader.load({ ...request, by, ...rerun && { rerun } }, { timeout });
+  // The cache is written while the server works.
+  const saving = cache && new Promise((resolve) => setTimeout(resolve)).then(() => cache.save());
+  const [outcomes] = await Promise.all([loading, saving]);
+  return outcomes;
 }
 
 /** Determines what a load would do. */
@@ -305,7 +318,8 @@ function tooLarge(batch: Unit[]): ModuleError {
  * @throws {EnsembleError} with Deno's message if they are wrong, or if there is no Deno to run.
  */
 export async function checkTypes(file: string): Promise<void> {
-  const path = file.startsWith("file:") ? fileURLToPath(file) : resolve(file);
+  const { absolutePath } = await import("./module_reader.ts");
+  const path = absolutePath(file);
   const { findProject } = await import("./project.ts");
   const { writeRuntimeMap } = await import("./runtime_module.ts");
   const { denoReason, findDeno, runDeno } = await import("../kit/deno_command.ts");

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { resolve } from "node:path";
+import { extname, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { ModuleError, type SourceLocation } from "../../runtime/code/source_map.ts";
 import { RELATIVE } from "../../runtime/code/unit.ts";
 import { type Analysis, analyze, locator } from "./analysis.ts";
+import type { AnalysisCache } from "./analysis_cache.ts";
 import {
   COMMON_JS,
   commonJsFacade,
@@ -97,12 +98,19 @@ export interface SourceModule extends JavaScript, Pick<ModuleImports, "metaPrope
   pauses: boolean;
 }
 
-/** Modules that are not read, because the server has them. */
+/** Options of {@linkcode ModuleReader.open}: the modules that the server has, and a cache. */
 export interface ReaderOptions {
   /** Package prefixes of library modules that are installed in the server. */
   libraryPrefixes?: string[];
   /** Ids of local modules that are built into the server's program as library modules. */
   libraryModules?: string[];
+  /** The analyses of an earlier load, to which those of new and changed modules are added. */
+  cache?: AnalysisCache | undefined;
+}
+
+/** The absolute path of a program that is given as a path or `file:` URL. */
+export function absolutePath(file: string): string {
+  return file.startsWith("file:") ? fileURLToPath(file) : resolve(file);
 }
 
 /** Reads the modules of one program. */
@@ -113,6 +121,7 @@ export class ModuleReader {
   readonly project: Project;
   readonly #resolver: Resolver;
   readonly #libraryModules: Set<string>;
+  readonly #cache: AnalysisCache | undefined;
   readonly #sources = new Map<string, Promise<SourceModule>>();
 
   private constructor(entry: string, project: Project, options: ReaderOptions) {
@@ -120,6 +129,7 @@ export class ModuleReader {
     this.project = project;
     this.#resolver = new Resolver(project, options.libraryPrefixes ?? []);
     this.#libraryModules = new Set(options.libraryModules);
+    this.#cache = options.cache;
   }
 
   /**
@@ -135,7 +145,7 @@ export class ModuleReader {
         { path: file },
       );
     }
-    const entry = file.startsWith("file:") ? fileURLToPath(file) : resolve(file);
+    const entry = absolutePath(file);
     if (!isFile(entry)) throw missingModule(entry, { path: entry });
     return new ModuleReader(entry, await findProject(entry), options);
   }
@@ -168,10 +178,12 @@ export class ModuleReader {
       return await analyze({ text: await dataToJavaScript(bytes, type, path) }, path);
     }
     if (path.endsWith(".wasm")) return await analyze({ text: wasmToJavaScript(bytes, path) }, path);
-    const javascript = await toJavaScript(new TextDecoder().decode(bytes), path, {
-      compilerOptions: compilerOptions(this.project, path),
-      module,
-    });
+    const source = new TextDecoder().decode(bytes);
+    const options = compilerOptions(this.project, path);
+    const origin = { source, options: JSON.stringify([extname(path), options]) };
+    const known = this.#cache?.find(module, origin);
+    const javascript = known ??
+      await toJavaScript(source, path, { compilerOptions: options, module });
     const isCommon = await isCommonJs(javascript.text, path, {
       packages: this.project.packages,
       kind: type === "commonjs" ? "require" : "import",
@@ -182,7 +194,12 @@ export class ModuleReader {
         : { text: requiredModule(path) };
       return await analyze(generated, path);
     }
-    if (!isCommon) return await analyze(javascript, path);
+    if (!isCommon) {
+      if (known) return known;
+      const analysis = await analyze(javascript, path);
+      this.#cache?.add(module, origin, analysis);
+      return analysis;
+    }
     const facade = await commonJsFacade(
       javascript.text,
       path,

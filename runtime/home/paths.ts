@@ -84,6 +84,11 @@ export class Places {
     return `${this.directory}/admin.priv`;
   }
 
+  /** The directory of what was learned about the modules of loaded programs. It may be removed. */
+  get analyses(): string {
+    return `${this.directory}/analyses`;
+  }
+
   /** The directory of one server: its log, the code loaded into it, the registry's database. */
   server(id: string): string {
     return `${this.directory}/server/${id}`;
