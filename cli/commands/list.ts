@@ -114,6 +114,10 @@ export function listActorsCommand(): CommandUnknownOpts {
   )
     .description("list actors registered in a server")
     .addArgument(serverListArgument())
+    .addOption(
+      new Option("--tree", "shows supervisors with the actors below them")
+        .default(false).conflicts("long"),
+    )
     .addHelpText(
       "after",
       examples(
@@ -125,27 +129,35 @@ export function listActorsCommand(): CommandUnknownOpts {
           "see which are busy in all servers, and what can be asked with call",
           "gxensemble list-actors --long --all",
         ],
+        [
+          "see what its supervisors have restarted",
+          "gxensemble list-actors --tree httpd1",
+        ],
       ),
     )
     .action(async (names, options, command) => {
       const servers = namedServers(names, { ...options, command });
-      const { long } = options;
+      const { long, tree } = options;
       const { inEachServer } = await import("../kit/server_set.ts");
       const { controlClient } = await import("../../runtime/ensemble/remote.ts");
       const { ACTOR_COLUMNS, actorToJson, actorToRow } = await import("../kit/listing.ts");
+      const { formatTree, treeOf, treeToJson } = await import("../kit/actor_tree.ts");
       const print = await rowPrinter(servers, ACTOR_COLUMNS);
       await inEachServer(servers, {
         ...options,
         async work(server, { actors }) {
           const control = controlClient(actors, server);
-          if (!long) return { server, names: await control.listActors(), infos: [] };
-          return { server, names: [], infos: await control.describeActors({}) };
+          if (!long && !tree) return { server, names: await control.listActors(), infos: [] };
+          return { server, names: [], infos: await control.describeActors({ tree }) };
         },
         print({ server, names, infos }, label) {
           if (long) return print(server, infos.map(actorToRow));
-          for (const name of names) printLine(label + name);
+          const lines = tree ? formatTree(treeOf(infos)) : names;
+          for (const line of lines) printLine(label + line);
         },
-        toJson: ({ names, infos }) => long ? infos.map(actorToJson) : names,
+        toJson({ names, infos }) {
+          return tree ? treeOf(infos).map(treeToJson) : long ? infos.map(actorToJson) : names;
+        },
       });
     });
 }

@@ -72,8 +72,8 @@ export interface ActorInfo {
   readonly name?: string;
   /** Its group, with its parents: `root/sessions`. */
   readonly group: string;
-  /** Running its own code, waiting in a receive, or ended. */
-  readonly state: ActorState;
+  /** Running its own code, waiting in a receive, ended, or waiting for its restart. */
+  readonly state: ActorState | "restarting";
   /** The number of waiting messages. */
   readonly mailbox: number;
   /** The number of messages it has taken. */
@@ -84,6 +84,18 @@ export interface ActorInfo {
   readonly receives?: readonly string[];
   /** The types of the requests that a service answers, sorted. */
   readonly types?: readonly string[];
+  /** For a child of a supervisor: what that knows of it. */
+  readonly child?: ChildOf;
+}
+
+/** A child of a supervisor. */
+export interface ChildOf {
+  /** The serial number of the supervisor. */
+  readonly supervisor: number;
+  /** The id in the supervisor. */
+  readonly id: string;
+  /** The number of restarts. */
+  readonly restarts: number;
 }
 
 /** A group and its contents. */
@@ -100,17 +112,21 @@ export interface GroupInfo {
 
 /** Describes an actor. */
 export function describeActor(actor: Actor): ActorInfo {
-  const { serial, name, activity: state, awaits, service } = actor;
+  const { serial, name, activity, awaits, service, keeper } = actor;
   return {
     serial,
     ...(name !== undefined && { name }),
     group: pathOf(actor.group),
-    state,
+    // A supervised actor is found after its end only if it is restarted.
+    state: activity === "dead" && keeper ? "restarting" : activity,
     mailbox: actor.mailboxLength,
     handled: actor.handled,
     age: Date.now() - actor.startedAt,
     ...(awaits && { receives: awaits }),
     ...(service && { types: service.types }),
+    ...(keeper && {
+      child: { supervisor: keeper.supervisor.serial, id: keeper.id, restarts: keeper.restarts },
+    }),
   };
 }
 

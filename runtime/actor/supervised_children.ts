@@ -36,6 +36,8 @@ export interface Keeper {
   readonly supervisor: Actor;
   /** The actor's id in it. */
   readonly id: string;
+  /** How many times it was restarted. */
+  readonly restarts: number;
   /**
    * Takes note of an end. Returns whether its name stays taken for its restart, and whether the
    * messages that wait are kept for that; undefined if it is not restarted.
@@ -77,7 +79,6 @@ class Child implements Keeper {
   status: ChildInfo["status"] = "stopped";
   /** Its run, or its last one. */
   actor: Actor | undefined;
-  /** The number of its restarts. */
   restarts = 0;
   /** The restart that it waits for. */
   pending: Restart | undefined;

@@ -44,6 +44,7 @@ import {
   bytes,
   type Check,
   finiteNumber,
+  flag,
   listOf,
   nothing,
   oneOf,
@@ -63,8 +64,11 @@ export type ControlHandlers = {
   listActors(): string[];
   /** Its members of a group, in the order in which they joined. */
   listMembers(request: { group: string }): ActorId[];
-  /** The actors that have names, sorted by them; or the one with a name or serial number. */
-  describeActors(request: { actor?: ActorId }): ActorInfo[];
+  /**
+   * The actors that have names, sorted by them; or the one with a name or serial number. With
+   * `tree`, the actors that have names or supervisors, in the order they started.
+   */
+  describeActors(request: { actor?: ActorId; tree?: boolean }): ActorInfo[];
   /** Its connections, except the one of the request. */
   listConnections(): ConnectionInfo[];
   /**
@@ -107,7 +111,11 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
 
     listMembers: ({ group }) => actors.groups.members(group).map(({ ref }) => ref.actor),
 
-    describeActors({ actor }) {
+    describeActors({ actor, tree }) {
+      if (tree) {
+        const shown = actors.actors().filter(({ name, keeper }) => name !== undefined || keeper);
+        return shown.map(describeActor);
+      }
       const named = actor === undefined
         ? actors.actors().filter(({ name }) => name !== undefined)
         : [actors.find(actor) ?? []].flat();
@@ -234,7 +242,7 @@ const MAX_CLAIM = 128;
 export const controlChecks: RequestChecks = requestChecks<ControlHandlers>({
   listActors: nothing,
   listMembers: parts({ group: groupName }),
-  describeActors: parts({ actor: optional(actorId) }),
+  describeActors: parts({ actor: optional(actorId), tree: optional(flag) }),
   listConnections: nothing,
   challenge: parts({
     capabilities: checkCapabilities,
@@ -273,12 +281,13 @@ const actorInfo: Check<ActorInfo> = parts({
   serial: wholeNumber,
   name: optional(text(MAX_ACTOR_NAME)),
   group: line,
-  state: oneOf("running", "receiving", "dead"),
+  state: oneOf("running", "receiving", "dead", "restarting"),
   mailbox: wholeNumber,
   handled: wholeNumber,
   age: finiteNumber,
   receives: optional(listOf(line, MAX_LINE)),
   types: optional(listOf(line, MAX_LINE)),
+  child: optional(parts({ supervisor: wholeNumber, id: line, restarts: wholeNumber })),
 });
 
 /** A group with all below it. Each group counts once for every group that contains it. */
