@@ -298,7 +298,17 @@ export class Actor<Service = any> {
    */
   get load(): number {
     if (this.#dead) return Infinity;
-    return this.#mailbox.length + Math.max(this.#open.size, this.#running);
+    return this.#mailbox.length + this.begun;
+  }
+
+  /**
+   * The number of requests that it has taken and not answered, also of those whose senders have
+   * given up, and whose handlers go on.
+   *
+   * @internal
+   */
+  get begun(): number {
+    return Math.max(this.#open.size, this.#running);
   }
 
   /** Aborted when the actor has to end. Pass it to everything else that the body waits for. */

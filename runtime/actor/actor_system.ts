@@ -52,6 +52,16 @@ const MAX_PARSED = 1024;
 /** The number of actors without a name in a second whose origin is recorded. */
 const ORIGINS_PER_SECOND = 1_000;
 
+/** A service with requests. */
+export interface BusyService {
+  /** Its name or serial number. */
+  readonly actor: string;
+  /** The number of requests that it has begun and not answered. */
+  readonly begun: number;
+  /** The number of messages in its mailbox. */
+  readonly waiting: number;
+}
+
 /** The actors of one server. */
 export class ActorSystem implements Messaging, Receiver {
   /** The server's id, which its actors' references contain. */
@@ -94,6 +104,12 @@ export class ActorSystem implements Messaging, Receiver {
    * @internal
    */
   stopping: EnsembleError | undefined;
+  /**
+   * Whether members of groups get no requests that are for any of them.
+   *
+   * @internal
+   */
+  isDraining = false;
   #isClosed = false;
   /** The actors that a stop keeps. */
   #kept: ReadonlySet<Actor> = new Set();
@@ -495,6 +511,15 @@ export class ActorSystem implements Messaging, Receiver {
     for (const actor of late) if (actor.activity !== "dead") this.#remove(actor, reason);
   }
 
+  /** The services that have unfinished or waiting requests, in the order in which they started. */
+  busyServices(): BusyService[] {
+    return this.actors().flatMap((actor) => {
+      const { hasBegun, begun, mailboxLength: waiting, drains, name, serial } = actor;
+      if (!drains || !hasBegun && waiting === 0) return [];
+      return [{ actor: `${name ?? serial}`, begun: hasBegun ? begun : 0, waiting }];
+    });
+  }
+
   /** Waits until no service has unfinished requests, since a handler of one may ask another. */
   async #drain(reason: Error): Promise<void> {
     let services: Actor[];
@@ -558,10 +583,16 @@ export class ActorSystem implements Messaging, Receiver {
   #absent(ref: ActorRef): ActorError {
     if (!this.stopping) {
       const group = groupOf(ref.actor);
-      return group === undefined ? unknownActor(ref) : noMember(group, ref.server);
+      return group === undefined ? unknownActor(ref) : this.#noMember(group, ref.server);
     }
     const { message, code } = this.stopping;
     return new ActorError(message, { code });
+  }
+
+  /** The failure of a request to a group of which no member takes it. */
+  #noMember(group: string, server: string): ActorError {
+    const why = this.isDraining ? "is draining, and takes no request to" : "has no member of";
+    return new ActorError(`${server} ${why} ${group}`, { code: "NO_MEMBER" });
   }
 
   /** Checks that the sender of a `shutdown` may end its destination. */
@@ -592,7 +623,8 @@ export class ActorSystem implements Messaging, Receiver {
   /** Delivers a request to one member of a group, and any other message to all of them. */
   #deliverToGroup(group: string, envelope: Envelope): boolean {
     if (envelope.replyExpected) {
-      const actor = this.groups.next(group);
+      // The sender does not know yet that it is draining, and asks another server.
+      const actor = this.isDraining ? undefined : this.groups.next(group);
       actor?.deliver(copyFor(actor, envelope));
       return actor !== undefined;
     }
@@ -690,11 +722,6 @@ export function endsWithServer({ ref }: Actor): EnsembleError {
 /** The error for an actor that does not exist. */
 export function unknownActor(ref: ActorRef): ActorError {
   return new ActorError(`unknown actor: ${ref}`, { code: "UNKNOWN_ACTOR" });
-}
-
-/** The error for a request to a group of which a server has no member. */
-function noMember(group: string, server: string): ActorError {
-  return new ActorError(`${server} has no member of ${group}`, { code: "NO_MEMBER" });
 }
 
 /** The envelope that a member of a group gets: as it was sent, and to that member. */

@@ -11,6 +11,7 @@ import { type Client, client } from "../actor/service.ts";
 import { within } from "../timeout.ts";
 import { ProtocolError, TimeoutError } from "../errors.ts";
 import { controlAnswers, type ControlHandlers } from "../server/control.ts";
+import { type DrainStatus, notDrained, notDraining } from "../server/draining.ts";
 import {
   type ListQuery,
   registryClient,
@@ -149,6 +150,39 @@ async function askActor(
     const explained = new TimeoutError(`${error.message}: ${why}`);
     explained.silence = error.silence;
     throw explained;
+  }
+}
+
+/** How long one request waits until a server is drained, in ms, and how late its answer may be. */
+const DRAIN_WAIT = 2_000;
+const DRAIN_MARGIN = 5_000;
+
+/**
+ * Takes a server out of use, and waits until it has finished what it had begun.
+ *
+ * @param options.timeout how long to wait, in ms; 0 only begins. Default: no limit.
+ * @param options.onWaiting called from time to time while it is not done.
+ * @throws {EnsembleError} if it cannot be reached, refuses, or is not drained after that time.
+ */
+export async function drainServer(
+  asker: Asker,
+  server: string,
+  { timeout = Infinity, onWaiting }: {
+    readonly timeout?: number;
+    readonly onWaiting?: (status: DrainStatus) => void;
+  } = {},
+): Promise<void> {
+  const control = controlClient(asker, server);
+  const until = performance.now() + timeout;
+  await control.drain();
+  if (timeout === 0) return;
+  while (true) {
+    const wait = Math.ceil(Math.max(0, Math.min(DRAIN_WAIT, until - performance.now())));
+    const status = await control.drained({ wait }, { timeout: wait + DRAIN_MARGIN });
+    if (status.isDone) return;
+    if (!status.isDraining) throw notDraining(server);
+    if (performance.now() >= until) throw notDrained(server, { status, timeout });
+    onWaiting?.(status);
   }
 }
 

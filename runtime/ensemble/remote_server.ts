@@ -8,6 +8,7 @@ import type { ActorServer } from "../server/actor_server.ts";
 import { formatAddressUrl, readAddresses } from "../wire/address.ts";
 import {
   controlClient,
+  drainServer,
   killActor,
   loaderClient,
   ping,
@@ -107,6 +108,22 @@ export class RemoteServer {
     { json = false, ...options }: AskOptions & { readonly json?: boolean } = {},
   ): Promise<string | undefined> {
     return await loaderClient(this.#local, this.id).evaluate({ expression, json }, options);
+  }
+
+  /**
+   * Takes it out of use, and waits until what it has begun is finished: see `ActorServer.drain`. Requires the capability
+   * `admin`.
+   *
+   * @param options.timeout how long to wait, in ms; 0 only begins. Default: no limit.
+   * @throws {TimeoutError} if it is still busy then. The message says with what.
+   */
+  async drain(options?: { readonly timeout?: number }): Promise<void> {
+    await drainServer(this.#local, this.id, options);
+  }
+
+  /** Takes it into use again. Requires the capability `admin`. */
+  async undrain(): Promise<void> {
+    await controlClient(this.#local, this.id).undrain();
   }
 
   /**

@@ -12,7 +12,8 @@ import { type ActorId, ActorRef, SERVER_ACTOR } from "../actor/references.ts";
 import { client, type Handlers, type HandlersOf, type ServeOptions } from "../actor/service.ts";
 import type { SupervisorOptions } from "../actor/supervision.ts";
 import { findSupervisor, supervise, type Supervisor } from "../actor/supervisor.ts";
-import { DisconnectedError, EnsembleError } from "../errors.ts";
+import { DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";
+import { describeValue } from "../inspection.ts";
 import { type Address, formatAddressUrl, hostName, readAddresses } from "../wire/address.ts";
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT } from "../wire/limits.ts";
 import { type Accepted, closeStream, type Listener } from "../wire/stream.ts";
@@ -23,6 +24,7 @@ import type { ConnectionInfo, Heartbeat } from "./connection.ts";
 import { controlChecks, type ControlHandlers, controlHandlers } from "./control.ts";
 import { Capabilities, type Session } from "./capabilities.ts";
 import { type Credentials, importCookie, InstanceKey, type TlsCredentials } from "./credentials.ts";
+import { Draining, type DrainStatus } from "./draining.ts";
 import { Elevations } from "./elevation.ts";
 import { SilentPeerError } from "./handshake.ts";
 import { Identities } from "./identity.ts";
@@ -164,7 +166,8 @@ export class ActorServer {
   readonly #instance: Uint8Array;
   #announced: readonly Address[] | undefined;
   #roles: readonly string[];
-  #state: "starting" | "up";
+  /** Whether it is `up`, unless it is draining. */
+  #isReady: boolean;
   /** Whether it stays `starting` for now. */
   #isHeld: boolean;
   readonly #startedAt = Date.now();
@@ -172,6 +175,7 @@ export class ActorServer {
   readonly #stopped = Promise.withResolvers<void>();
   #grace: number;
   readonly #registration: Registration | undefined;
+  readonly #draining: Draining;
   #stopping: Promise<void> | undefined;
   readonly #onDisconnected: ((session: Session) => void)[] = [];
   readonly #resources = new AsyncDisposableStack();
@@ -231,7 +235,8 @@ export class ActorServer {
     this.#announced = options.announce;
     this.#roles = options.roles;
     this.#isHeld = options.holdReady ?? false;
-    this.#state = this.#isHeld ? "starting" : "up";
+    this.#isReady = !this.#isHeld;
+    this.#draining = new Draining(this.actors, () => this.#tellRegistry());
   }
 
   /**
@@ -324,7 +329,7 @@ export class ActorServer {
       instance: this.#instance,
       addresses: this.#announced?.map((each) => files.get(formatAddressUrl(each)) ?? each) ?? own,
       roles: this.#roles,
-      state: this.#state,
+      state: this.#draining.isOn ? "draining" : this.#isReady ? "up" : "starting",
       ...groups && { groups },
       pid: Deno.pid,
       host: hostName(),
@@ -342,7 +347,7 @@ export class ActorServer {
    * @throws {EnsembleError} if the server is `up` already.
    */
   holdReady(): void {
-    if (this.#state !== "starting") {
+    if (this.#isReady) {
       throw new EnsembleError(
         `cannot hold ${this.id} back: it is up already; call holdReady before main first awaits, ` +
           "or start the server with the option holdReady",
@@ -363,24 +368,71 @@ export class ActorServer {
 
   /**
    * Makes the server `up` in the registry, after `holdReady`. Resolves when the registry has it, or
-   * when the server stops. Does nothing if it is `up` already.
+   * when the server stops. Does nothing if it is `up` already. While it is draining, it will be `up` after `undrain`.
    */
   async ready(): Promise<void> {
     this.#isHeld = false;
-    if (this.#state === "up") return;
-    this.#state = "up";
+    if (this.#isReady) return;
+    this.#isReady = true;
     if (!this.#registration) return;
-    await Promise.race([this.#registration.update(), this.stopped]);
+    await this.#tellRegistry();
     if (!this.signal.aborted) logger.info("{id} is in the registry", { id: this.id });
   }
 
   /**
-   * Whether it is `starting` in the registry.
+   * Takes the server out of use: it is `draining` in the registry, so that lookups by role or group do not give it, and
+   * its members of groups get nothing new. Lookups by its id do, and whoever knows an actor of it can go on sending.
+   *
+   * Resolves when what was begun is finished: no service has a request in a handler, or a message in its mailbox. An
+   * actor that is not a service is not waited for. Then the server can be stopped without the loss of a request. A handler
+   * must not await it, since it waits for the handler.
+   *
+   * @param options.timeout how long to wait, in ms; 0 only begins. The server is draining also afterwards. Default: no
+   * limit.
+   * @throws {TimeoutError} if it is still busy then. The message says with what.
+   * @throws {EnsembleError} if `undrain` is called meanwhile, or the server stops.
+   *
+   * @example Finish all requests, and stop
+   * ```ts
+   * import { currentServer } from "@gxensemble/ensemble";
+   *
+   * const server = currentServer();
+   * await server.drain({ timeout: 60_000 });
+   * await server.stop();
+   * ```
+   */
+  async drain({ timeout = Infinity }: { timeout?: number } = {}): Promise<void> {
+    if (typeof timeout !== "number" || !(timeout >= 0)) {
+      throw new InvalidInputError(`not a timeout in ms: ${describeValue(timeout)}`);
+    }
+    this.#draining.begin();
+    if (timeout > 0) await this.#draining.finish(timeout, this.signal);
+  }
+
+  /**
+   * Has a server that is draining take work again. Resolves when the registry has it, or when the server stops. Does
+   * nothing if it is not draining.
+   */
+  async undrain(): Promise<void> {
+    await this.#draining.end();
+  }
+
+  /**
+   * How far its draining is, at the latest after `wait` ms; see {@linkcode Draining.status}.
+   *
+   * @internal
+   */
+  drainStatus(wait: number): Promise<DrainStatus> {
+    return this.#draining.status(wait);
+  }
+
+  /**
+   * Whether it is `starting`, unless it is draining.
    *
    * @internal
    */
   get isStarting(): boolean {
-    return this.#state === "starting";
+    return !this.#isReady;
   }
 
   /**
@@ -398,7 +450,7 @@ export class ActorServer {
    * @internal
    */
   get isUp(): boolean {
-    return this.#state === "up";
+    return this.#isReady && !this.#draining.isOn;
   }
 
   /**
@@ -618,13 +670,13 @@ export class ActorServer {
     this.#onDisconnected.push(react);
   }
 
-  /** Whether so much waits to be sent to a server that senders should await `drained`. */
+  /** Whether so much waits to be sent to a server that senders should await `flushed`. */
   congested(server: string): boolean {
     return this.#router.congested(server);
   }
 
   /** Resolves when the outbox of a server is empty. */
-  drained(server: string): Promise<void> {
+  flushed(server: string): Promise<void> {
     return this.#router.drained(server);
   }
 
@@ -717,6 +769,11 @@ export class ActorServer {
   /** Stops, as {@linkcode ActorServer.stop} does: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  /** Has the registry told of a changed state. Resolves when it has it, or when the server stops. */
+  async #tellRegistry(): Promise<void> {
+    if (this.#registration) await Promise.race([this.#registration.update(), this.stopped]);
   }
 
   async #run(): Promise<void> {

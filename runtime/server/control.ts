@@ -22,6 +22,7 @@ import type { ActorServer } from "./actor_server.ts";
 import { ADMIN, type Delegation, type Retraction, sessionOf } from "./capabilities.ts";
 import { checkCapabilities, parseCapabilities, parseCapability } from "./capability_names.ts";
 import type { ConnectionInfo, Traffic } from "./connection.ts";
+import type { DrainStatus } from "./draining.ts";
 import {
   type Bytes,
   INSTANCE_LENGTH,
@@ -87,6 +88,12 @@ export type ControlHandlers = {
   delegations(): Delegation[];
   /** Connects to another server, through the registry or at the given addresses. */
   connect(request: { server: string; addresses?: Address[] }): Promise<void>;
+  /** Takes the server out of use; see `ActorServer.drain`. Does not wait. */
+  drain(): void;
+  /** Takes it into use again. Returns when the registry has that. */
+  undrain(): Promise<void>;
+  /** How far its draining is: when it is done, or else after `wait` ms. */
+  drained(request: { wait: number }): Promise<DrainStatus>;
   /** Begins to stop the server. Returns the time that its actors have to shut down, in ms. */
   shutdown(): { grace: number };
   /** Ends an actor at once; see `ActorSystem.kill`. */
@@ -195,6 +202,24 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
 
     threadBacktrace: async ({ serial }) => await backtrace(requireActor(actors, serial)),
 
+    drain: (_request, context) =>
+      capabilities.attempt(context.envelope, {
+        capability: ADMIN,
+        what: "drain",
+        details: {},
+        work: () => void server.drain({ timeout: 0 }),
+      }),
+
+    undrain: (_request, context) =>
+      capabilities.attempt(context.envelope, {
+        capability: ADMIN,
+        what: "undrain",
+        details: {},
+        work: () => server.undrain(),
+      }),
+
+    drained: ({ wait }) => server.drainStatus(Math.min(wait, LONGEST_DRAIN_WAIT)),
+
     shutdown: () => ({ grace: server.beginStop() }),
 
     kill({ actor, reason }, context) {
@@ -232,6 +257,9 @@ function requireActor(actors: ActorSystem, serial: number): Actor {
   return actor;
 }
 
+/** The longest time that a request waits until the server is drained, in ms. */
+const LONGEST_DRAIN_WAIT = 60_000;
+
 /** Length limit for the reason in `down` messages from other servers, in UTF-16 code units. */
 const MAX_REASON = 1000;
 
@@ -254,6 +282,9 @@ export const controlChecks: RequestChecks = requestChecks<ControlHandlers>({
   retract: parts({ server: serverId }),
   delegations: nothing,
   connect: parts({ server: serverId, addresses: optional(listOf(address, MAX_ADDRESSES)) }),
+  drain: nothing,
+  undrain: nothing,
+  drained: parts({ wait: wholeNumber }),
   shutdown: nothing,
   kill: parts({ actor: actorId, reason: optional(shortened(MAX_REASON)) }),
   threadState: parts({ serial: optional(wholeNumber) }),
@@ -343,6 +374,15 @@ export const controlAnswers = answerChecks<ControlHandlers>({
     }),
     MAX_LISTED,
   ),
+  drained: parts({
+    isDraining: flag,
+    isRegistered: flag,
+    isDone: flag,
+    busy: listOf(
+      parts({ actor: text(MAX_ACTOR_NAME), begun: wholeNumber, waiting: wholeNumber }),
+      MAX_LISTED,
+    ),
+  }),
   shutdown: parts({ grace: finiteNumber }),
   threadState: (value): GroupInfo | ActorInfo =>
     nothing(value) && Object.hasOwn(value as object, "groups")

@@ -30,7 +30,7 @@ async function sendOneWay(
   return await rateOneWay(duration, {
     send() {
       server.tell(SERVICE, message());
-      return server.congested(SERVER) ? server.drained(SERVER) : undefined;
+      return server.congested(SERVER) ? server.flushed(SERVER) : undefined;
     },
     arrived: () => server.ask(SERVICE, { type: "arrived" }),
   }, { ...batch !== undefined && { batch }, pid: place.pid });

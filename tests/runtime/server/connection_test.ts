@@ -202,7 +202,7 @@ Deno.test("congested and drained report a peer that does not read, and when it r
   child.signal("SIGSTOP");
   let told = await congest(a, "child");
   let drained = false;
-  const drain = a.drained("child").then(() => drained = true);
+  const drain = a.flushed("child").then(() => drained = true);
   await pause(50);
   assert.equal(drained, false);
   // Others do not suffer.
@@ -214,7 +214,7 @@ Deno.test("congested and drained report a peer that does not read, and when it r
   for (let i = 0; i < 200; i++) {
     a.actors.tell(refTo("child", "sink"), { type: "bytes", bytes: new Uint8Array(CHUNK) });
     told += CHUNK;
-    if (a.congested("child")) await a.drained("child");
+    if (a.congested("child")) await a.flushed("child");
   }
   assert.equal(await a.actors.ask(refTo("child", "sink"), { type: "total" }), told);
 });
@@ -232,7 +232,7 @@ Deno.test("a peer that never reads is given up loudly, and what waits for it fai
     a.actors.ask(refTo("child", "sink"), { type: "total" }, { timeout: Infinity }),
     /^DisconnectedError: the connection to child was lost: too much is waiting to be sent$/,
   );
-  const drained = a.drained("child");
+  const drained = a.flushed("child");
   const bytes = new Uint8Array(8 * 1024 * 1024);
   let told = 0;
   while (a.actors.tell(refTo("child", "sink"), { type: "bytes", bytes }) !== undefined) {
