@@ -59,6 +59,7 @@ const GOOD: Record<string, Record<string, Record<string, unknown>>> = {
   control: {
     listActors: {},
     listConnections: {},
+    describeActors: { actor: "a" },
     listMembers: { group: "g" },
     challenge: { capabilities: ["admin"] },
     elevate: { signature: new Uint8Array(64) },
