@@ -17,16 +17,16 @@ import { describeValue } from "../inspection.ts";
 import { type Address, formatAddressUrl, hostName, readAddresses } from "../wire/address.ts";
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT } from "../wire/limits.ts";
 import { type Accepted, closeStream, type Listener } from "../wire/stream.ts";
-import type { Handshakes } from "../wire/handshakes.ts";
 import { listenAt } from "../wire/transport.ts";
 import { AddressBook, type ServerLocations } from "./address_book.ts";
+import { Admission } from "./admission.ts";
 import type { ConnectionInfo, Heartbeat } from "./connection.ts";
 import { controlChecks, type ControlHandlers, controlHandlers } from "./control.ts";
 import { Capabilities, type Session } from "./capabilities.ts";
 import { type Credentials, importCookie, InstanceKey, type TlsCredentials } from "./credentials.ts";
 import { Draining, type DrainStatus } from "./draining.ts";
 import { Elevations } from "./elevation.ts";
-import { SilentPeerError } from "./handshake.ts";
+import { SilentPeerError, turnAway } from "./handshake.ts";
 import { Identities } from "./identity.ts";
 import type { Presence } from "./presence.ts";
 import {
@@ -57,7 +57,7 @@ const GROUPS_DELAY = 50;
 const COUNTS_DELAY = 1_000;
 
 /** How many connections of a listener are accepted in one turn of the event loop. */
-const ACCEPTED_PER_TURN = 4;
+const ACCEPTED_PER_TURN = 32;
 
 /** The default time that actors have to shut down before they are ended, in ms. */
 const BARE_SERVER_GRACE = 3_000;
@@ -787,7 +787,7 @@ export class ActorServer {
     for (const listener of this.#listeners) this.#accept(listener);
     if (!this.#registration) return;
     try {
-      await this.#registration.add();
+      await this.#registration.begin();
     } catch (error) {
       await this.#router.close(0);
       throw error;
@@ -819,33 +819,37 @@ export class ActorServer {
   async #acceptAll(listener: Listener): Promise<void> {
     // Each listener has its own limits, so that a flood at a tcp port does not block the UNIX
     // socket.
+    const admission = new Admission();
     let accepted = 0;
     for (let next; (next = await listener.accept());) {
-      void this.#admit(next, listener.handshakes);
-      // If many come at once, as when a registry is back, those under way get on first, before newer
-      // ones take their place. A timer, since Deno polls its sockets only after many turns of
-      // `setImmediate`.
+      void this.#admit(next, admission);
+      // If many come at once, as when a registry is back, the handshakes under way go on meanwhile.
+      // A timer, since Deno polls its sockets only after many turns of `setImmediate`.
       if (++accepted % ACCEPTED_PER_TURN === 0) await new Promise((resolve) => setTimeout(resolve));
     }
   }
 
-  async #admit(accepted: Accepted, handshakes: Handshakes): Promise<void> {
+  async #admit(accepted: Accepted, admission: Admission): Promise<void> {
     const { stream } = accepted;
     const from = formatAddressUrl(accepted.from);
     let refusal: string | undefined;
-    const end = handshakes.begin((message) => {
+    const client = await admission.admit((message) => {
       refusal = message;
       closeStream(stream);
     }, stream.handshakeTime);
+    if (!client) {
+      this.#logRefusal(from, "too many handshakes at once");
+      return turnAway(stream);
+    }
     try {
-      await this.#router.accept(accepted);
+      await this.#router.accept(accepted, () => client.heard());
     } catch (error) {
       // Not worth a log line, since monitoring may check every minute whether a port is open.
       if (refusal === undefined && error instanceof SilentPeerError) {
         logger.debug("{from}: {reason}", { from, reason: error.message });
       } else this.#logRefusal(from, refusal ?? (error as Error).message);
     } finally {
-      end();
+      client.end();
     }
   }
 

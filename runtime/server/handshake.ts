@@ -107,7 +107,8 @@ export function clientHandshake(
       instance: self.instance.publicKey,
       nonce: crypto.getRandomValues(new Uint8Array(NONCE_LENGTH)),
     });
-    await send(stream, hello);
+    // A server that is busy may already have refused, which is then read.
+    await send(stream, hello).catch(() => {});
     const challengeBytes = await receive(reader);
     const { server, instance } = decodeChallenge(challengeBytes);
     const certified = certify(self, { stream, peer: server });
@@ -133,8 +134,9 @@ export function clientHandshake(
 
 /**
  * The server's side. The stream is closed if it fails. Its timeout is that of the listener's
- * `Handshakes`.
+ * `Admission`.
  *
+ * @param options.heard called for each message that the client has sent.
  * @param options.admit called once the client is authenticated; returns a refusal, or undefined to
  * accept.
  * @throws {AuthenticationError} if the client cannot authenticate or is not admitted; it is told
@@ -145,6 +147,7 @@ export function serverHandshake(
   stream: ByteStream,
   self: Credentials,
   options: {
+    heard?(): void;
     admit(
       client: string,
       instance: Bytes,
@@ -155,6 +158,7 @@ export function serverHandshake(
     const reader = new FrameReader(stream, MAX_HANDSHAKE_FRAME);
     try {
       const helloBytes = await receive(reader, true);
+      options.heard?.();
       const { versions, transport, client, wanted, instance } = decodeHello(helloBytes);
       if (transport !== stream.kind) {
         throw new AuthenticationError(
@@ -175,6 +179,7 @@ export function serverHandshake(
       });
       await send(stream, challenge);
       const proof = decodeResponse(await receive(reader));
+      options.heard?.();
       const transcript = join(helloBytes, challenge);
       const text = labelled(CLIENT_LABEL, transcript);
       await verify(self, { text, proof, instance, peer: client, certified });
@@ -197,6 +202,13 @@ export function serverHandshake(
       throw error;
     }
   });
+}
+
+/** Tells a client that there is no time for its handshake, and closes its stream. */
+export async function turnAway(stream: ByteStream): Promise<void> {
+  const message = "it is busy: too many servers connect to it at once";
+  await send(stream, encodeRefused({ refusal: Refusal.Busy, message })).catch(() => {});
+  closeStream(stream);
 }
 
 /**

@@ -90,6 +90,8 @@ export enum Refusal {
   Duplicate = 2,
   /** The id of the client belongs to another instance. */
   Taken = 3,
+  /** The server has no time for a handshake: come again later. */
+  Busy = 4,
 }
 
 /** A refusal by the server. */

@@ -11,13 +11,13 @@ import { type Case, UNBOUNDED } from "../actor/mailbox.ts";
 import { messageType } from "../actor/messaging.ts";
 import { ActorRef, REGISTRY_ID, SERVER_ACTOR } from "../actor/references.ts";
 import { ActorError, DisconnectedError, TimeoutError } from "../errors.ts";
+import { isBusy, RegistryPauses, wasTurnedAway } from "./registry_pauses.ts";
 import { type Lease, type OwnEntry, registryClient, withClaimant } from "./registry_protocol.ts";
 
 const logger = getLogger(["gxensemble", "registration"]);
 
-/** The first and the longest pause before the registry is asked again, in ms. */
-const FIRST_PAUSE = 500;
-const LONGEST_PAUSE = 3_000;
+/** All servers notice at once that the registry was lost, and ask within this time, in ms. */
+const SPREAD = 500;
 
 /** The share of its lease after which an entry is renewed. */
 const RENEWED_AFTER = 1 / 3;
@@ -30,6 +30,9 @@ const MAX_TRIES = 4;
 
 /** How long a stopping server waits for the registry to remove its entry, in ms. */
 const REMOVE_TIMEOUT = 1_000;
+
+/** How long a server that starts waits for a busy registry, in ms. */
+const START_PATIENCE = 60_000;
 
 /** The message to the actor that keeps a server registered, for a changed entry. */
 const CHANGED = "changed";
@@ -93,6 +96,27 @@ export class Registration {
     for (const tell of told) {
       this.#waiting.delete(tell);
       tell();
+    }
+  }
+
+  /**
+   * Adds the entry of a server that starts. While the registry says that it is busy, asks it again,
+   * for up to {@linkcode START_PATIENCE}.
+   *
+   * @throws {EnsembleError} as {@linkcode Registration.add} does.
+   */
+  async begin(): Promise<void> {
+    const until = performance.now() + START_PATIENCE;
+    const pauses = new RegistryPauses();
+    for (let isFirst = true;; isFirst = false) {
+      try {
+        return await this.add();
+      } catch (error) {
+        const pause = pauses.after(error);
+        if (!wasTurnedAway(error) || performance.now() + pause > until) throw error;
+        if (isFirst) logBusy(pause);
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
     }
   }
 
@@ -170,8 +194,7 @@ export class Registration {
       const why = await this.#wait(self, varied(this.#lease!.lease * RENEWED_AFTER));
       if (why === "lost") {
         logLoss();
-        // All servers notice it at the same moment.
-        await this.#rest(self, FIRST_PAUSE * Math.random());
+        await this.#rest(self, SPREAD * Math.random());
       }
       try {
         if (why === "time" && await this.#renew()) continue;
@@ -212,9 +235,13 @@ export class Registration {
   /** Adds the entry as soon as the registry takes it; `error` is that of the last attempt. */
   async #addAtLast(self: Actor, error: Error): Promise<void> {
     logger.warn("cannot register yet: {reason}", { reason: error.message });
+    const pauses = new RegistryPauses();
     let last = error;
-    for (let pause = FIRST_PAUSE;; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
-      await this.#rest(self, pause * (1 + Math.random()) / 2);
+    let isNews = isBusy(error);
+    while (true) {
+      const pause = pauses.after(last);
+      if (isNews) logBusy(pause);
+      await this.#rest(self, pause);
       try {
         return await this.add();
       } catch (error) {
@@ -223,6 +250,7 @@ export class Registration {
         if (message !== last.message && !isAway(error)) {
           logger.warn("cannot register yet: {reason}", { reason: message });
         }
+        isNews = isBusy(error) && !isBusy(last);
         last = error as Error;
       }
     }
@@ -240,6 +268,12 @@ export class Registration {
 
 function logLoss(): void {
   logger.warn("the registry was lost; registering again as soon as it is back");
+}
+
+function logBusy(pause: number): void {
+  logger.warn("the registry is busy with other servers; asking again in {seconds} s", {
+    seconds: Math.ceil(pause / 1000),
+  });
 }
 
 /** Whether the registry did not take a request, rather than refuse it. */

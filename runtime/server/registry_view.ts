@@ -11,6 +11,7 @@ import { within } from "../timeout.ts";
 import { formatAddressUrl } from "../wire/address.ts";
 import { WatchQueue } from "./watch_queue.ts";
 import { sameInstance } from "./credentials.ts";
+import { RegistryPauses, shortened } from "./registry_pauses.ts";
 import {
   type ChangeKind,
   type ChangesQuery,
@@ -45,10 +46,6 @@ const GATHERING_TIME = 20;
 
 /** How long an answer to a query for changes may be late, in ms. */
 const MARGIN = 5_000;
-
-/** The first and the longest pause before the registry is asked again, in ms. */
-const FIRST_PAUSE = 250;
-const LONGEST_PAUSE = 3_000;
 
 /** What is watched: the server with an id, all with a role, all with members of a group, or all. */
 export interface Watched {
@@ -400,7 +397,8 @@ export class RegistryView {
     watched: Watched,
     { queue, options }: { queue: WatchQueue<WatchedChange>; options: WatchOptions },
   ): Promise<Feed | undefined> {
-    for (let pause = FIRST_PAUSE, failures = 0;; pause = longer(pause), failures++) {
+    const pauses = new RegistryPauses();
+    for (let failures = 0;; failures++) {
       if (queue.isClosed) return undefined;
       try {
         // Entries that are followed, or last known, need not be loaded.
@@ -409,8 +407,8 @@ export class RegistryView {
         return this.#feedOf(watched);
       } catch (error) {
         if (failures === 0) options.onAway?.((error as Error).message);
+        await within(pauses.after(error), queue.ended);
       }
-      await within(shortened(pause), queue.ended);
     }
   }
 
@@ -433,20 +431,19 @@ export class RegistryView {
 
   async #run(): Promise<void> {
     this.#isRunning = true;
-    let pause = FIRST_PAUSE;
+    const pauses = new RegistryPauses();
     while (!this.#isClosed) {
       this.#forgetUnused();
       if (this.size === 0) break;
       try {
         const answer = await this.#askForChanges();
         if (this.#isClosed) break;
-        pause = FIRST_PAUSE;
+        pauses.reset();
         if (answer) this.#take(answer);
       } catch (error) {
         if (this.#isClosed) break;
         this.#lose(error as Error);
-        await this.#rest(pause);
-        pause = longer(pause);
+        await this.#rest(pauses.after(error));
       }
     }
     this.#isRunning = false;
@@ -595,7 +592,7 @@ export class RegistryView {
   #rest(pause: number): Promise<unknown> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#endPause = resolve;
-    return within(shortened(pause), promise);
+    return within(pause, promise);
   }
 }
 
@@ -609,15 +606,6 @@ function isIn({ role, group }: Watched, entry: RegistryEntry): boolean {
 function isOlder(cursor: string | undefined, other: string | undefined): boolean {
   return cursor !== undefined && other !== undefined && epochOf(cursor) === epochOf(other) &&
     revisionOf(cursor) < revisionOf(other);
-}
-
-function longer(pause: number): number {
-  return Math.min(2 * pause, LONGEST_PAUSE);
-}
-
-/** A random part of a time, at least half of it, so that servers do not all ask at once. */
-function shortened(time: number): number {
-  return time * (1 + Math.random()) / 2;
 }
 
 function sorted(entries: ReadonlyMap<string, RegistryEntry>): RegistryEntry[] {

@@ -177,13 +177,15 @@ export class Router implements Route, Connections {
   /**
    * Handles a stream that a listener accepted.
    *
+   * @param heard called for each message of its handshake that the peer has sent.
    * @throws {EnsembleError} if the peer is not admitted.
    */
-  async accept({ stream, from }: Accepted): Promise<void> {
+  async accept({ stream, from }: Accepted, heard: () => void): Promise<void> {
     const incoming = Promise.withResolvers<void>();
     let client: string | undefined;
     try {
       const authenticated = await serverHandshake(stream, this.#self, {
+        heard,
         admit: async (id, instance) => {
           await this.#identify(stream, { id, instance, dialled: false });
           const certified = stream.certificate !== undefined;

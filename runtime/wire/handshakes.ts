@@ -1,5 +1,5 @@
 /**
- * How many clients may be in their handshake at a listener, and for how long.
+ * How many clients may be in the handshake of their transport at a listener, and for how long.
  *
  * @module
  */
@@ -18,15 +18,14 @@ export class Handshakes {
    *
    * @param close closes its stream; called with the reason, and whether that is the timeout, when a
    * limit is reached.
-   * @param used how much of its timeout is already used, in ms.
    * @returns removes it; to be called when it is over.
    */
-  begin(close: (message: string, isLate: boolean) => void, used = 0): () => void {
+  begin(close: (message: string, isLate: boolean) => void): () => void {
     const [oldest] = this.#underWay.size < MAX_HANDSHAKES ? [] : this.#underWay;
     oldest?.("too many handshakes at once", false);
     const timer = setTimeout(
       () => refuse(`no handshake within ${HANDSHAKE_TIMEOUT} ms`, true),
-      HANDSHAKE_TIMEOUT - used,
+      HANDSHAKE_TIMEOUT,
     );
     timer.unref();
     const end = () => {

@@ -4,7 +4,6 @@
  * @module
  */
 import type { Address } from "./address.ts";
-import type { Handshakes } from "./handshakes.ts";
 
 /** A stream of bytes to a peer: a `Deno.Conn` that knows its kind, or one like it. */
 export interface ByteStream {
@@ -56,8 +55,6 @@ export interface Accepted {
 export interface Listener {
   /** The address, with the actual port if 0 was asked for, and with the file of a UNIX socket. */
   readonly address: Address;
-  /** The handshakes of clients, both the transport's own and the protocol's. */
-  readonly handshakes: Handshakes;
   /** Accepts the next stream; undefined once the listener is closed. */
   accept(): Promise<Accepted | undefined>;
   /** Stops accepting. The promise resolves when the socket file, if any, is removed. */

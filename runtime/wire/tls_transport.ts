@@ -115,8 +115,7 @@ export async function listenTls(
     rejectUnauthorized: false,
   });
   tls.onChange(() => server.setSecureContext(contextOf(tls)));
-  const handshakes = new Handshakes();
-  const ofTls = new TlsHandshakes(handshakes, onRefused);
+  const ofTls = new TlsHandshakes(onRefused);
   const accepted: Accepted[] = [];
   let wake = () => {};
   let closed = false;
@@ -149,7 +148,6 @@ export async function listenTls(
   await promise;
   return {
     address: { ...address, port: (server.address() as { port: number }).port },
-    handshakes,
     async accept() {
       while (true) {
         const next = accepted.shift();
@@ -171,12 +169,11 @@ export async function listenTls(
 class TlsHandshakes {
   readonly #underWay = new Map<string, { socket: Socket; began: number; end: () => void }>();
   readonly #addresses = new WeakMap<Socket, string>();
-  readonly #handshakes: Handshakes;
+  readonly #handshakes = new Handshakes();
   readonly #onRefused: (from: string, message: string) => void;
 
-  /** Starts empty. `onRefused` is called for those that reach a limit of `handshakes`. */
-  constructor(handshakes: Handshakes, onRefused: (from: string, message: string) => void) {
-    this.#handshakes = handshakes;
+  /** Starts empty. `onRefused` is called for those that reach a limit of {@linkcode Handshakes}. */
+  constructor(onRefused: (from: string, message: string) => void) {
     this.#onRefused = onRefused;
   }
 

@@ -8,7 +8,6 @@ import { type Address, formatAddressUrl, type InternetAddress } from "./address.
 import { CONNECT_TIMEOUT } from "./limits.ts";
 import { asStream, type ByteStream, type Listener, nextStream } from "./stream.ts";
 import { codeOf, messageOf } from "./system_errors.ts";
-import { Handshakes } from "./handshakes.ts";
 import type { TlsSource } from "./tls_transport.ts";
 import { connectUnix, listenUnix, requireFoundHere } from "./unix_transport.ts";
 
@@ -134,7 +133,6 @@ function listenTcp(address: InternetAddress): Listener {
   const listener = Deno.listen({ hostname: address.host, port: address.port });
   return {
     address: { ...address, port: listener.addr.port },
-    handshakes: new Handshakes(),
     async accept() {
       const stream = await nextStream(listener);
       if (!stream) return undefined;

@@ -22,7 +22,6 @@ import {
 } from "./socket_directory.ts";
 import { type Accepted, asStream, type ByteStream, type Listener, nextStream } from "./stream.ts";
 import { messageOf } from "./system_errors.ts";
-import { Handshakes } from "./handshakes.ts";
 
 /**
  * The longest path of a socket, in bytes: the size of `sun_path` without its final NUL (unix(7)).
@@ -121,7 +120,6 @@ export async function removeStaleSocket(path: string): Promise<void> {
 
 /** A listener that creates its socket again if it vanishes. */
 class UnixListener implements Listener {
-  readonly handshakes = new Handshakes();
   readonly #address: UnixAddress;
   readonly #onWarning: (message: string) => void;
   readonly #onMoved: () => void;

@@ -26,7 +26,6 @@ async function keepSilent(address: Address): Promise<Listener & AsyncDisposable>
   })();
   return {
     address: listener.address,
-    handshakes: listener.handshakes,
     accept: () => listener.accept(),
     close: () => listener.close(),
     async [Symbol.asyncDispose]() {

@@ -9,6 +9,7 @@ import {
   type Authenticated,
   clientHandshake,
   serverHandshake,
+  turnAway,
 } from "../../../runtime/server/handshake.ts";
 import {
   decodeChallenge,
@@ -22,6 +23,7 @@ import {
   RefusedError,
   SPOKEN_VERSIONS,
 } from "../../../runtime/server/handshake_messages.ts";
+import { Admission } from "../../../runtime/server/admission.ts";
 import {
   type Bytes,
   type Credentials,
@@ -31,7 +33,6 @@ import {
 import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
 import { HANDSHAKE_TIMEOUT } from "../../../runtime/wire/limits.ts";
 import type { Accepted, ByteStream } from "../../../runtime/wire/stream.ts";
-import { Handshakes } from "../../../runtime/wire/handshakes.ts";
 import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
 import { stopClock } from "../../fake_clock.ts";
 import vectors from "./handshake_vectors.json" with { type: "json" };
@@ -521,10 +522,26 @@ Deno.test("a peer that goes away in the middle fails the handshake at once", asy
   assertError(await atServer, DisconnectedError, /closed the connection during the handshake/);
 });
 
+Deno.test("clientHandshake reports that a server is busy, whether or not it has read the hello", async () => {
+  for (const kind of ["unix", "tcp"] as const) {
+    for (const isFirst of [true, false]) {
+      await using wire = await Wire.open(kind);
+      if (isFirst) await turnAway(wire.server);
+      const joining = clientHandshake(wire.client, alice, { proceed: () => true });
+      if (!isFirst) setTimeout(() => void turnAway(wire.server));
+      await assert.rejects(joining, (error) => {
+        assert.ok(error instanceof RefusedError && error.refusal === Refusal.Busy, `${error}`);
+        assert.equal(error.message, "it is busy: too many servers connect to it at once");
+        return true;
+      });
+    }
+  }
+});
+
 /** Lets a listener's bounds close a stream; gives why they did. */
 function bound(stream: ByteStream, used?: number): { readonly refusal: string | undefined } {
   const bounded: { refusal: string | undefined } = { refusal: undefined };
-  new Handshakes().begin((message) => {
+  void new Admission().admit((message) => {
     bounded.refusal = message;
     stream.close();
   }, used);

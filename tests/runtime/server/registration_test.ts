@@ -3,6 +3,7 @@ import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { Envelope, messageType, type Route, toFailure } from "../../../runtime/actor/messaging.ts";
 import { ActorRef } from "../../../runtime/actor/references.ts";
 import { DisconnectedError, EnsembleError } from "../../../runtime/errors.ts";
+import { Refusal, RefusedError } from "../../../runtime/server/handshake_messages.ts";
 import { Registration } from "../../../runtime/server/registration.ts";
 import type { OwnEntry } from "../../../runtime/server/registry_protocol.ts";
 import { type FakeClock, stopClock } from "../../fake_clock.ts";
@@ -55,9 +56,8 @@ class Registered implements AsyncDisposable {
     await this.clock.tickAsync(0);
   }
 
-  /** The registry ends its connection with the server. */
-  lose(): void {
-    const error = new DisconnectedError("cannot reach registry: it is away");
+  /** The registry ends its connection with the server, or cannot be reached. */
+  lose(error = new DisconnectedError("cannot reach registry: it is away")): void {
     this.actors.disconnected("registry", error);
   }
 
@@ -69,7 +69,7 @@ class Registered implements AsyncDisposable {
     await Promise.resolve();
     const answer = this.answer(messageType(message)!);
     if (answer === undefined) return;
-    if (answer instanceof DisconnectedError) return this.lose();
+    if (answer instanceof DisconnectedError) return this.lose(answer);
     const failed = answer instanceof Error;
     const value = failed ? toFailure(answer) : answer;
     const source = new ActorRef(server, "registry");
@@ -123,7 +123,7 @@ Deno.test("a server that lost the registry asks again, at most 3 s later, and lo
   await server.start();
   server.types();
   const before = performance.now();
-  server.answer = () => new DisconnectedError("away");
+  server.answer = () => new DisconnectedError("cannot reach registry: it is away");
   server.lose();
   await server.clock.tickAsync(60_000);
   // A request whose connection is lost is made once again.
@@ -141,6 +141,63 @@ Deno.test("a server that lost the registry asks again, at most 3 s later, and lo
     "INFO registration: registered again",
   ]);
 });
+
+Deno.test("a server asks a busy registry less often, and says so once", async () => {
+  using logs = await CapturedLogs.start();
+  await using server = new Registered();
+  await server.start();
+  server.types();
+  server.answer = () => new DisconnectedError("cannot reach registry: it is away");
+  server.lose();
+  await server.clock.tickAsync(10_000);
+  server.types();
+  server.answer = busy;
+  await server.clock.tickAsync(3_001);
+  const [{ at: first }] = server.asked as [Asked];
+  await server.clock.tickAsync(60_000);
+  const times = server.asked.map(({ at }) => at);
+  const pauses = times.map((at, n) => at - (times[n - 1] ?? first)).filter((pause) => pause > 0);
+  assert.ok(pauses.every((pause) => pause >= 1_500 && pause <= 10_001), `${pauses}`);
+  assert.ok(pauses.some((pause) => pause > 3_001), `${pauses}`);
+  server.answer = (type) => type === "register" ? { revision: 9, lease: LEASE } : true;
+  await server.clock.tickAsync(10_001);
+  await eventually(() => logs.matching(/registered again/).length > 0);
+  assert.match(
+    logs.complaints[2]!,
+    /: the registry is busy with other servers; asking again in \d s$/,
+  );
+  assert.equal(logs.complaints.length, 3, logs.complaints.join("\n"));
+});
+
+Deno.test("a server that starts waits for a busy registry, and not for one that is away", async () => {
+  using logs = await CapturedLogs.start();
+  await using server = new Registered();
+  server.answer = busy;
+  const begun = server.registration.begin();
+  await server.clock.tickAsync(20_000);
+  assert.ok(server.asked.length > 2);
+  server.answer = (type) => type === "register" ? { revision: 9, lease: LEASE } : true;
+  await server.clock.tickAsync(10_001);
+  await begun;
+  assert.match(logs.complaints.join("\n"), /^WARN registration: the registry is busy with [^\n]*$/);
+  server.answer = () => new DisconnectedError("cannot reach registry: it is away");
+  await assert.rejects(server.registration.begin(), /it is away/);
+});
+
+Deno.test("a server that starts gives up on a registry that is busy for a minute", async () => {
+  await using server = new Registered();
+  server.answer = busy;
+  const refused = assert.rejects(server.registration.begin(), /it is busy/);
+  await server.clock.tickAsync(60_000);
+  await refused;
+});
+
+/** The registry has no time for a connection. */
+function busy(): DisconnectedError {
+  const message = "it is busy";
+  const cause = new RefusedError({ refusal: Refusal.Busy, message });
+  return new DisconnectedError(`cannot reach registry: ${message}`, { cause });
+}
 
 Deno.test("a server that is refused says so once, and asks again", async () => {
   using logs = await CapturedLogs.start();
