@@ -167,7 +167,10 @@ export class Connection {
    */
   flush(): void {
     if (this.#writing) return;
-    if (this.#outbox.messagesAdded >= EARLY_MESSAGES) return void this.#writeAll();
+    const { messagesAdded, size } = this.#outbox;
+    if (messagesAdded >= EARLY_MESSAGES && size >= (this.#stream.recordSize ?? 0)) {
+      return void this.#writeAll();
+    }
     if (this.#flushing) return;
     this.#flushing = true;
     this.#seen = -1;

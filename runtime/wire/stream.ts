@@ -19,6 +19,11 @@ export interface ByteStream {
   close(): void;
   /** The peer's certificate, DER. The transport has verified its chain and dates. Only on tls. */
   readonly certificate?: Uint8Array;
+  /**
+   * The number of bytes that it encrypts at once. Each write takes that work, so fewer bytes are
+   * gathered first. Default: 0.
+   */
+  readonly recordSize?: number;
   /** The part of the handshake timeout that the transport has used itself, in ms. Default: none. */
   readonly handshakeTime?: number;
 }

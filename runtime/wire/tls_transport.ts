@@ -14,6 +14,9 @@ import { Handshakes } from "./handshakes.ts";
 /** Keep reading after the write side is closed. */
 const HALF_OPEN = { allowHalfOpen: true };
 
+/** The largest number of bytes in a TLS record (RFC 8446, 5.1). */
+const MAX_RECORD = 16 * 1024;
+
 /**
  * The first Deno version that refuses clients without a certificate. Deno 2.7.12 never asks for
  * one, and up to 2.8.0 clients without one count as authorized.
@@ -266,6 +269,8 @@ function remoteText(socket: Socket): string {
 class TlsStream implements ByteStream {
   /** See {@linkcode ByteStream.kind}. */
   readonly kind = "tls";
+  /** See {@linkcode ByteStream.recordSize}. */
+  readonly recordSize: number = MAX_RECORD;
   /** The peer's certificate, DER (X.509). */
   readonly certificate: Uint8Array;
   /** See {@linkcode ByteStream.handshakeTime}. */

@@ -11,6 +11,7 @@ import { Connection, type ConnectionOptions } from "../../../runtime/server/conn
 import { Peer } from "../../../runtime/server/peers.ts";
 import { controlHandlers } from "../../../runtime/server/control.ts";
 import {
+  EARLY_MESSAGES,
   FRAMES_PER_CHECK,
   HARD_LIMIT,
   LARGE_FRAME,
@@ -19,7 +20,7 @@ import {
   MAX_TURN,
   MAX_WRITE,
 } from "../../../runtime/wire/limits.ts";
-import { FrameReader, Outbox } from "../../../runtime/wire/frames.ts";
+import { FrameReader, Outbox, PREFIX_LENGTH } from "../../../runtime/wire/frames.ts";
 import type { ByteStream } from "../../../runtime/wire/stream.ts";
 import { Tag } from "../../../runtime/wire/value_format.ts";
 import { moveClock, passTime, stopClock } from "../../fake_clock.ts";
@@ -718,6 +719,47 @@ Deno.test("Connection does not keep a large message or frame while its peer is s
   }, "its bytes are let go of");
   assert.notEqual(large.length, 0);
   connection.close("done");
+});
+
+Deno.test("Connection begins to write before the end of the turn once it has enough, on tls a record", async () => {
+  class CountingStream extends HeldStream {
+    readonly recordSize: number;
+    written = 0;
+
+    constructor(recordSize: number) {
+      super(new Uint8Array());
+      this.recordSize = recordSize;
+    }
+
+    override write(bytes: Uint8Array): Promise<number> {
+      this.written += bytes.length;
+      return Promise.resolve(bytes.length);
+    }
+  }
+  for (const recordSize of [0, 16 * 1024]) {
+    const stream = new CountingStream(recordSize);
+    const peer = new Peer("peer");
+    const connection = connectionOf(new Uint8Array(), { stream, peer });
+    let added = 0;
+    const add = (length: number) => {
+      peer.outbox.add(new Uint8Array(length));
+      connection.flush();
+      added += PREFIX_LENGTH + length;
+    };
+    for (let i = 1; i < EARLY_MESSAGES; i++) add(100);
+    assert.equal(stream.written, 0);
+    add(100);
+    if (recordSize > 0) {
+      assert.equal(stream.written, 0);
+      add(recordSize);
+    }
+    assert.equal(stream.written, added);
+    await pause(0);
+    for (let i = 1; i < EARLY_MESSAGES; i++) add(100);
+    assert.notEqual(stream.written, added);
+    await eventually(() => stream.written === added, "the rest is written after the turn");
+    connection.close("done");
+  }
 });
 
 Deno.test("Connection says that its outbox is drained when the last of it is being written", async () => {
