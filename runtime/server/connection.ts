@@ -8,6 +8,7 @@ import type { Receiver } from "../actor/messaging.ts";
 import { within } from "../timeout.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
+import { giveBack } from "../wire/buffers.ts";
 import { IncomingFrame } from "../wire/envelope_frames.ts";
 import { type FrameReader, type Outbox, PREFIX_LENGTH } from "../wire/frames.ts";
 import { isPiece, PieceReader } from "../wire/pieces.ts";
@@ -310,9 +311,11 @@ export class Connection {
     const { buffer, start, end } = this.#reader;
     if (!this.#pieces.pending) this.#largeBegan = this.#lastReceived;
     if (!this.#pieces.take(buffer, start, end)) return;
-    this.#frame.readLarge(this.#pieces.finish(), this.#lastReceived - this.#largeBegan);
+    const large = this.#pieces.finish();
+    this.#frame.readLarge(large, this.#lastReceived - this.#largeBegan);
     this.#deliver();
     this.#frame.clear();
+    giveBack(large.envelope);
   }
 
   /** Delivers the message whose header was read. */

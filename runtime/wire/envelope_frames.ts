@@ -26,7 +26,7 @@ import { ProtocolError } from "../errors.ts";
 import * as decoder from "./decoder.ts";
 import * as encoder from "./encoder.ts";
 import { FLAG_TIMEOUT, type Outbox } from "./frames.ts";
-import type { PieceReader } from "./pieces.ts";
+import type { LargeFrame } from "./pieces.ts";
 
 const EMPTY: Uint8Array<ArrayBuffer> = new Uint8Array();
 
@@ -132,10 +132,10 @@ export class IncomingFrame {
    * @throws {ProtocolError} if it is malformed.
    */
   readLarge(
-    { envelope, payload, offset }: ReturnType<PieceReader["finish"]>,
+    { envelope, length, payload, offset }: LargeFrame,
     elapsed: number,
   ): void {
-    this.read(envelope, 0, envelope.length);
+    this.read(envelope, 0, length);
     if (this.timeout !== undefined) this.timeout -= elapsed;
     this.#payload = payload;
     this.#payloadAt = offset;

@@ -5,6 +5,7 @@
  * @module
  */
 import { ProtocolError } from "../errors.ts";
+import { BUSY_CAPACITY, giveBack, takeBuffer } from "./buffers.ts";
 import { MAX_FRAME, MAX_WRITE } from "./limits.ts";
 import { type Extent, LargeMessage, type Pair } from "./pieces.ts";
 import type { ByteStream } from "./stream.ts";
@@ -14,9 +15,6 @@ export const PREFIX_LENGTH = 4;
 
 /** The size of the buffer in which an idle stream waits for data, in bytes. */
 const IDLE_CAPACITY = 4 * 1024;
-
-/** The size of the buffers of busy streams, in bytes. */
-const BUSY_CAPACITY = 64 * 1024;
 
 /** The number of small reads in a row after which a stream counts as idle. */
 const SMALL_READS = 16;
@@ -31,26 +29,6 @@ export function asFrame(body: Uint8Array): Uint8Array {
   return frame;
 }
 
-/** The maximum number of unused buffers to keep. */
-const MAX_SPARE = 32;
-
-/**
- * Buffers of {@linkcode BUSY_CAPACITY} that no stream uses. Most connections are idle, and a server may
- * have thousands.
- */
-const spare: Uint8Array<ArrayBuffer>[] = [];
-
-function takeBuffer(): Uint8Array<ArrayBuffer> {
-  return spare.pop() ?? new Uint8Array(BUSY_CAPACITY);
-}
-
-/** Keeps a buffer that is no longer used, if it has the common size. */
-function giveBack(buffer: Uint8Array): void {
-  if (buffer.length === BUSY_CAPACITY && spare.length < MAX_SPARE) {
-    spare.push(buffer as Uint8Array<ArrayBuffer>);
-  }
-}
-
 /**
  * Reads frames in place, from a buffer that grows to the largest frame and shrinks back after it. It is
  * small while little arrives. When {@linkcode FrameReader.next} has returned true, the body of the frame
@@ -58,7 +36,7 @@ function giveBack(buffer: Uint8Array): void {
  */
 export class FrameReader {
   /** The bytes that were read. */
-  buffer: Uint8Array = new Uint8Array(IDLE_CAPACITY);
+  buffer: Uint8Array<ArrayBuffer> = new Uint8Array(IDLE_CAPACITY);
   /** The start of the current frame's body. */
   start = 0;
   /** The end of the current frame's body. */
@@ -133,11 +111,11 @@ export class FrameReader {
   }
 
   /** The buffer to read into next, with `rest` bytes of a frame whose end is missing. */
-  #nextBuffer(rest: number, isFull: boolean): Uint8Array {
+  #nextBuffer(rest: number, isFull: boolean): Uint8Array<ArrayBuffer> {
     const { length } = this.buffer;
     // It grows as data arrives, and never to a size that a prefix merely announces.
     if (isFull && length < BUSY_CAPACITY) return takeBuffer();
-    if (rest * 2 > length) return new Uint8Array(length * 2);
+    if (rest * 2 > length) return takeBuffer(length * 2);
     if (length > BUSY_CAPACITY && rest * 2 <= BUSY_CAPACITY) return takeBuffer();
     if (length === BUSY_CAPACITY && rest === 0 && this.#small >= SMALL_READS) {
       return new Uint8Array(IDLE_CAPACITY);
@@ -211,6 +189,8 @@ export class Outbox {
   #queued = 0;
   /** Whether a piece is next, if frames wait, too. */
   #isPieceNext = false;
+  /** The buffer of a large message whose last piece was taken out. */
+  #finished: Uint8Array<ArrayBuffer> = EMPTY;
 
   /** The number of messages that were added since the last write began. */
   get messagesAdded(): number {
@@ -266,9 +246,7 @@ export class Outbox {
    * current one.
    */
   grow(used: number, needed: number): Uint8Array<ArrayBuffer> {
-    let capacity = this.#buffer.length * 2;
-    while (capacity < needed) capacity *= 2;
-    const grown = new Uint8Array(capacity);
+    const grown = takeBuffer(Math.max(this.#buffer.length * 2, needed));
     grown.set(this.#buffer.subarray(0, used));
     giveBack(this.#buffer);
     return this.#buffer = grown;
@@ -319,11 +297,12 @@ export class Outbox {
     const bytes = this.#buffer;
     const size = this.#size;
     if (size > end - size) {
-      const copy = bytes.slice(size, end);
+      const copy = takeBuffer(end - size);
+      copy.set(bytes.subarray(size, end));
       this.abandon();
-      return { bytes: copy, start: PREFIX_LENGTH, end: copy.length };
+      return { bytes: copy, start: PREFIX_LENGTH, end: end - size };
     }
-    this.#buffer = size <= BUSY_CAPACITY ? takeBuffer() : new Uint8Array(2 * size);
+    this.#buffer = takeBuffer(size);
     this.#buffer.set(bytes.subarray(0, size));
     return { bytes, start: size + PREFIX_LENGTH, end };
   }
@@ -331,8 +310,9 @@ export class Outbox {
   /** Drops the unfinished body. A buffer that grew large for it is not kept. */
   abandon(): void {
     if (this.#buffer.length <= MAX_KEPT || this.#size > MAX_KEPT) return;
-    const kept = new Uint8Array(MAX_KEPT);
+    const kept = takeBuffer(MAX_KEPT);
     kept.set(this.#buffer.subarray(0, this.#size));
+    giveBack(this.#buffer);
     this.#buffer = kept;
   }
 
@@ -342,6 +322,8 @@ export class Outbox {
    * call. They are empty if nothing is left, or has expired.
    */
   take(): Uint8Array<ArrayBuffer> {
+    giveBack(this.#finished);
+    this.#finished = EMPTY;
     const first = this.#queues[0];
     if (first) {
       const framesSize = this.#framesSize;
@@ -361,7 +343,7 @@ export class Outbox {
 
   /** Drops everything except what was taken out. */
   clear(): void {
-    this.#buffer = this.#leaving = EMPTY;
+    this.#buffer = this.#leaving = this.#finished = EMPTY;
     this.#size = this.#next = this.#end = 0;
     this.#expires = this.#leavingExpire = false;
     this.#messages = this.#leavingMessages = 0;
@@ -374,7 +356,8 @@ export class Outbox {
     if (this.size > 0) return;
     giveBack(this.#buffer);
     giveBack(this.#leaving);
-    this.#buffer = this.#leaving = EMPTY;
+    giveBack(this.#finished);
+    this.#buffer = this.#leaving = this.#finished = EMPTY;
   }
 
   #takePiece({ large, followers }: Queue): Uint8Array<ArrayBuffer> {
@@ -386,6 +369,7 @@ export class Outbox {
       return piece;
     }
     if (!isDropped) this.#messagesTaken++;
+    this.#finished = large.bytes;
     this.#queues.shift();
     this.#queued -= rest + followers.size;
     followers.#moveTo(this);
@@ -411,7 +395,11 @@ export class Outbox {
     this.#leavingExpire = this.#expires;
     this.#next = 0;
     this.#end = this.#size;
-    this.#buffer = written.length <= MAX_KEPT ? written : EMPTY;
+    this.#buffer = written;
+    if (written.length > MAX_KEPT) {
+      this.#buffer = EMPTY;
+      giveBack(written);
+    }
     this.#size = 0;
     this.#expires = false;
     this.#leavingMessages = this.#messages;

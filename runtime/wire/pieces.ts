@@ -8,6 +8,7 @@
  */
 import { type ActorId, SERVER_ACTOR } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
+import { takeBuffer } from "./buffers.ts";
 import { MAX_FRAME, MAX_MESSAGE, PIECE } from "./limits.ts";
 
 /**
@@ -31,8 +32,14 @@ const FIRST_BYTES = 1024;
 /** The length of a frame's prefix, in bytes. */
 const PREFIX_LENGTH = 4;
 
-/** A buffer for an announced message is at most this many times as large as what has arrived of it. */
-const GROWTH = 16;
+/**
+ * A buffer for an announced message is at most this many times as large as what has arrived of it, if
+ * that is more than {@linkcode MIN_CAPACITY}. The system provides the memory only as it is used.
+ */
+const GROWTH = 64;
+
+/** See {@linkcode GROWTH}; in bytes. */
+const MIN_CAPACITY = 1024 * 1024;
 
 const EMPTY = new Uint8Array();
 
@@ -132,11 +139,24 @@ export function isPiece(buffer: Uint8Array, start: number): boolean {
   return buffer[start + 1] === 0 && buffer[start]! <= NEXT;
 }
 
+/** A large message that has arrived. */
+export interface LargeFrame {
+  /** A buffer with the bytes of its envelope, without those of its payload. */
+  readonly envelope: Uint8Array<ArrayBuffer>;
+  /** The number of those bytes. */
+  readonly length: number;
+  /** The bytes of its payload. */
+  readonly payload: Uint8Array<ArrayBuffer>;
+  /** The offset of the payload in the envelope. */
+  readonly offset: number;
+}
+
 /** Puts the large messages of a connection together, one after the other. */
 export class PieceReader {
-  /** The bytes of the envelope without those of its payload. */
-  readonly #envelope = new GrowingBytes();
-  readonly #payload = new GrowingBytes();
+  /** The bytes of the envelope without those of its payload. They are decoded, and not kept. */
+  readonly #envelope = new GrowingBytes(takeBuffer);
+  /** Those of its payload, which become a value. */
+  readonly #payload = new GrowingBytes((length) => new Uint8Array(length));
   #offset = 0;
   #total = 0;
   #filled = 0;
@@ -166,11 +186,16 @@ export class PieceReader {
     return this.#filled === this.#total;
   }
 
-  /** Returns the complete message, and forgets it. Its payload is missing at the offset. */
-  finish(): { envelope: Uint8Array; payload: Uint8Array<ArrayBuffer>; offset: number } {
+  /**
+   * Returns the complete message, and forgets it. Its payload is missing at the offset. Give the
+   * envelope's buffer back to the others when it is decoded.
+   */
+  finish(): LargeFrame {
+    const length = this.#total - this.#payload.total;
     this.#total = this.#filled = 0;
     return {
       envelope: this.#envelope.finish(),
+      length,
       payload: this.#payload.finish(),
       offset: this.#offset,
     };
@@ -191,8 +216,8 @@ export class PieceReader {
     if (offset + length > total) throw malformed("a payload beyond the message");
     this.#total = total;
     this.#offset = offset;
-    this.#envelope.begin(total - length);
-    this.#payload.begin(length);
+    this.#envelope.total = total - length;
+    this.#payload.total = length;
   }
 
   #add(piece: Uint8Array): void {
@@ -207,18 +232,20 @@ export class PieceReader {
 
 /** A buffer for a given number of bytes that grows to it as they arrive, and is copied little. */
 class GrowingBytes {
+  /** The number of bytes in all. */
+  total = 0;
+  readonly #allocate: (length: number) => Uint8Array<ArrayBuffer>;
   #bytes: Uint8Array<ArrayBuffer> = EMPTY;
   #filled = 0;
-  #total = 0;
+
+  /** Creates an empty one. `allocate` makes a buffer of at least the given length. */
+  constructor(allocate: (length: number) => Uint8Array<ArrayBuffer>) {
+    this.#allocate = allocate;
+  }
 
   /** The number of bytes that have not arrived. */
   get missing(): number {
-    return this.#total - this.#filled;
-  }
-
-  /** Starts again, with a number of bytes to come. */
-  begin(total: number): void {
-    this.#total = total;
+    return this.total - this.#filled;
   }
 
   /** Adds bytes. No more may be added than are missing. */
@@ -226,7 +253,9 @@ class GrowingBytes {
     if (part.length === 0) return;
     const filled = this.#filled + part.length;
     if (filled > this.#bytes.length) {
-      const larger = new Uint8Array(Math.min(this.#total, GROWTH * filled));
+      const larger = this.#allocate(
+        Math.min(this.total, Math.max(MIN_CAPACITY, GROWTH * filled)),
+      );
       larger.set(this.#bytes.subarray(0, this.#filled));
       this.#bytes = larger;
     }
@@ -238,7 +267,7 @@ class GrowingBytes {
   finish(): Uint8Array<ArrayBuffer> {
     const bytes = this.#bytes;
     this.#bytes = EMPTY;
-    this.#filled = this.#total = 0;
+    this.#filled = this.total = 0;
     return bytes;
   }
 }

@@ -80,15 +80,15 @@ function textOf(size: number): string {
 
 async function tellPayload(duration: number, place: Place, value: string | Uint8Array) {
   const message = () => ({ type: "take", value });
-  const { rate } = await sendOneWay(duration, place, { message, batch: 1 });
-  return { rate: rate * value.length / MIB };
+  const { rate, cpu } = await sendOneWay(duration, place, { message, batch: 1 });
+  return { rate: rate * value.length / MIB, ...cpu !== undefined && { cpu } };
 }
 
 async function streamPayload(duration: number, place: Place, size: number) {
   const value = bytesOf(size);
   const add = (frames: FrameBatch) => frames.add(value);
-  const { rate } = await streamFrames(duration, place, { mode: RawMode.Take, add, batch: 1 });
-  return { rate: rate * size / MIB };
+  const { rate, cpu } = await streamFrames(duration, place, { mode: RawMode.Take, add, batch: 1 });
+  return { rate: rate * size / MIB, ...cpu !== undefined && { cpu } };
 }
 
 /** Work that is called by the name it is exported under. */
@@ -142,6 +142,7 @@ export const PAYLOAD_STREAMS: Case[] = (["unix", "tls"] satisfies Transport[]).f
     transport,
     figures: {
       rate: { unit: "MiB/s", better: "more", target: { of: "floor", bound: 0.7 } },
+      cpu: { unit: "us", better: "less" },
     },
     contestants: {
       project: servers(import.meta.url, project, transport),

@@ -1,0 +1,48 @@
+/**
+ * Buffers that no stream uses. Memory that was used before is many times faster than fresh memory, which
+ * the system provides page by page.
+ *
+ * @module
+ */
+
+/** The size of the buffers of busy streams, in bytes. Larger ones have a power of two times as many. */
+export const BUSY_CAPACITY = 64 * 1024;
+
+/**
+ * The maximum number of unused buffers of {@linkcode BUSY_CAPACITY}. Most connections are idle, and a
+ * server may have thousands.
+ */
+const MAX_SPARE = 32;
+
+/** The same for larger ones. */
+const MAX_LARGE = 16;
+
+const spare: Uint8Array<ArrayBuffer>[] = [];
+
+/** The larger ones. They are garbage unless they are used before it is collected. */
+const large: WeakRef<Uint8Array<ArrayBuffer>>[] = [];
+
+/** A buffer of at least `needed` bytes, by default of {@linkcode BUSY_CAPACITY}. Its bytes are arbitrary. */
+export function takeBuffer(needed: number = BUSY_CAPACITY): Uint8Array<ArrayBuffer> {
+  if (needed <= BUSY_CAPACITY) return spare.pop() ?? new Uint8Array(BUSY_CAPACITY);
+  let capacity = 2 * BUSY_CAPACITY;
+  while (capacity < needed) capacity *= 2;
+  for (let i = large.length - 1; i >= 0; i--) {
+    const buffer = large[i]!.deref();
+    if (buffer && buffer.length !== capacity) continue;
+    large.splice(i, 1);
+    if (buffer) return buffer;
+  }
+  return new Uint8Array(capacity);
+}
+
+/** Keeps a buffer that is no longer used, if it has one of the common sizes. */
+export function giveBack(buffer: Uint8Array<ArrayBuffer>): void {
+  const { length } = buffer;
+  if (length === BUSY_CAPACITY) {
+    if (spare.length < MAX_SPARE) spare.push(buffer);
+  } else if (length > BUSY_CAPACITY) {
+    if (large.length === MAX_LARGE) large.shift();
+    large.push(new WeakRef(buffer));
+  }
+}
