@@ -105,6 +105,12 @@ export class ActorSystem implements Messaging, Receiver {
    */
   stopping: EnsembleError | undefined;
   /**
+   * When the actors of a stopping server are ended, by `performance.now()`.
+   *
+   * @internal
+   */
+  stopsAt: number = Infinity;
+  /**
    * Whether members of groups get no requests that are for any of them.
    *
    * @internal
@@ -486,6 +492,7 @@ export class ActorSystem implements Messaging, Receiver {
   async stopActors(grace: number, keep: ReadonlySet<Actor>): Promise<void> {
     const until = performance.now() + grace;
     this.#kept = keep;
+    this.stopsAt = until;
     this.stopping = new EnsembleError(`${this.id} is stopping`, { code: "SERVER_STOPPING" });
     await within(grace * DRAIN_SHARE, this.#drain(this.stopping));
     this.grace = 0;

@@ -419,8 +419,11 @@ export class SupervisedChildren {
     actor: Actor,
     { spec, holds }: { readonly spec: ChildSpec; readonly holds: boolean },
   ): Promise<void> {
-    const limit = shutdownOf(spec);
-    if (limit === "kill") return this.#system.endAtOnce(actor, "killed by its supervisor");
+    const allowed = shutdownOf(spec);
+    if (allowed === "kill") return this.#system.endAtOnce(actor, "killed by its supervisor");
+    // When the server stops, one child must not take the time of all others.
+    const left = Math.max(0, Math.floor((this.#system.stopsAt - performance.now()) / 2));
+    const limit = actor.children ? allowed : Math.min(allowed, left);
     if (holds && (spec.keepMailbox ?? true)) actor.holdMessages();
     this.#system.tell(actor.serial, { type: "shutdown" }, undefined, this.#self.ref);
     if (await within(limit, actor.ended) || this.#isOver) return;
