@@ -11,7 +11,7 @@ import type {
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { ArgumentUnless, variablesOf } from "./declaration.ts";
-import { GLOBAL_OPTIONS, SEVERAL_SERVERS } from "./options.ts";
+import { GLOBAL_OPTIONS, ROLL_OUTS, SEVERAL_SERVERS } from "./options.ts";
 
 /**
  * The width of the help if it is not printed on a terminal, or the terminal does not report its
@@ -76,7 +76,7 @@ function formatCommand(command: CommandUnknownOpts, helper: Help): string[][] {
     formatCommands(command, helper),
     formatItems("Command Options:", inGroup(undefined), helper),
     formatItems("Arguments:", command.registeredArguments.map(describeArgument), helper),
-    ...[SEVERAL_SERVERS, GLOBAL_OPTIONS].map((heading) =>
+    ...[SEVERAL_SERVERS, ROLL_OUTS, GLOBAL_OPTIONS].map((heading) =>
       formatItems(heading, inGroup(heading), helper)
     ),
   ];

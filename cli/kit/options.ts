@@ -58,6 +58,9 @@ export const GLOBAL_OPTIONS = "Global Options:";
 /** The help's heading for options of commands that take several servers. */
 export const SEVERAL_SERVERS = "Several Servers:";
 
+/** The help's heading for options of roll-outs. */
+export const ROLL_OUTS = "Roll-outs:";
+
 /**
  * Resolves `--gerbil-path` to an absolute path, since servers and commands may change their
  * directory.

@@ -1,5 +1,5 @@
 /**
- * Prompts for passphrases and for yes or no, and restoring the terminal's state afterwards.
+ * Prompts for passphrases, for yes or no, and for choices, and restoring the terminal's state afterwards.
  *
  * @module
  */
@@ -78,6 +78,15 @@ export async function askYesOrNo(message: string): Promise<boolean> {
   const { default: confirm } = await import("npm:@inquirer/confirm@^6.4.0");
   const theme = { style: { defaultAnswer: (hint: string) => `[${hint}]` } };
   return await ask((context) => confirm({ message, default: false, theme }, context)) ?? false;
+}
+
+/** Asks the user to choose one of several answers. Returns undefined if the user cancels. */
+export async function askChoice<Value extends string>(
+  message: string,
+  choices: readonly { readonly value: Value; readonly name: string }[],
+): Promise<Value | undefined> {
+  const { default: select } = await import("npm:@inquirer/select@^5.3.0");
+  return await ask((context) => select<Value>({ message, choices }, context));
 }
 
 /** The output of a prompt, and the signal that ends it. */

@@ -129,7 +129,7 @@ export const concurrencyOption = () =>
   completing(
     "nothing",
     new Option("--concurrency <number>", "the most servers to work in at the same time")
-      .default<number>(AT_ONCE, `${AT_ONCE}`).argParser<number>(reading(parseConcurrency))
+      .default<number>(AT_ONCE, `${AT_ONCE}`).argParser<number>(reading(parseCount))
       .helpGroup(SEVERAL_SERVERS),
   );
 
@@ -185,7 +185,8 @@ function splitNames(text: string): string[] {
   return /[\s,()]/.test(text) ? parseSymbols(text) : [text];
 }
 
-function parseConcurrency(text: string): number {
+/** Parses a number of servers. */
+export function parseCount(text: string): number {
   const count = /^\d+$/.test(text) ? Number(text) : 0;
   if (count >= 1 && count <= MAX_AT_ONCE) return count;
   throw new InvalidInputError(`not a number from 1 to ${MAX_AT_ONCE}: ${quoted(text)}`);

@@ -95,7 +95,7 @@ export async function loadModule(
     libraries: tree.request.libraries.map(({ specifier }) => specifier),
     modules,
     notices: [
-      ...tree.failures.map(({ message }) => `an import() will fail when it runs: ${message}`),
+      ...noticesOfFailures(tree),
       ...noticesOfMoved(tree, modules, moved),
       ...options.dryRun ? [] : noticesOfRestored(modules),
     ],
@@ -105,7 +105,7 @@ export async function loadModule(
 /** Ships the units that a server lacks, and loads them there. */
 async function ship(
   loader: Client<LoaderHandlers>,
-  { units, request, mapped }: UnitTree,
+  tree: UnitTree,
   { rerun = false, timeout = Infinity, silent = false, progress, cache }: LoadingOptions & {
     progress: ProgressLine;
     cache: AnalysisCache | undefined;
@@ -114,22 +114,42 @@ async function ship(
   using _notice = silent
     ? undefined
     : noticeAfter(PATIENCE, "still waiting for the modules' top level to finish");
-  const hashes = units.map(({ hash }) => hash);
-  const missing = new Set(await loader.missing({ hashes }, { timeout }));
-  const lacking = units.filter(({ hash }) => missing.has(hash));
-  let shipped = 0;
-  for (const batch of batches(lacking.values().map(mapped))) {
-    progress.showBar("shipping modules:", shipped, lacking.length);
-    await loader.ship({ units: batch }, { timeout });
-    shipped += batch.length;
-  }
-  progress.showBar("shipping modules:", shipped, lacking.length);
+  const hashes = tree.units.map(({ hash }) => hash);
+  const missing = await loader.missing({ hashes }, { timeout });
+  const onShipped = (count: number) => progress.showBar("shipping modules:", count, missing.length);
+  await shipUnits(loader, tree, { missing, timeout, onShipped });
   const by = operatorName();
-  const loading = loader.load({ ...request, by, ...rerun && { rerun } }, { timeout });
+  const loading = loader.load({ ...tree.request, by, ...rerun && { rerun } }, { timeout });
   // The cache is written while the server works.
   const saving = cache && new Promise((resolve) => setTimeout(resolve)).then(() => cache.save());
   const [outcomes] = await Promise.all([loading, saving]);
   return outcomes;
+}
+
+/** Ships those units of a program that a server lacks. */
+export async function shipUnits(
+  loader: Client<LoaderHandlers>,
+  { units, mapped }: UnitTree,
+  { missing, timeout, onShipped }: {
+    missing: readonly string[];
+    timeout: number;
+    onShipped?: (count: number) => void;
+  },
+): Promise<void> {
+  const hashes = new Set(missing);
+  const lacking = units.filter(({ hash }) => hashes.has(hash));
+  let shipped = 0;
+  for (const batch of batches(lacking.values().map(mapped))) {
+    onShipped?.(shipped);
+    await loader.ship({ units: batch }, { timeout });
+    shipped += batch.length;
+  }
+  onShipped?.(shipped);
+}
+
+/** Says which dynamic imports of a program will fail. */
+export function noticesOfFailures({ failures }: UnitTree): string[] {
+  return failures.map(({ message }) => `an import() will fail when it runs: ${message}`);
 }
 
 /** Determines what a load would do. */

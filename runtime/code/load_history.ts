@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Direction } from "./service_versions.ts";
 import type { ModuleName } from "./unit.ts";
 
 /** A load that made a unit the current one of its module id. */
@@ -93,6 +94,17 @@ export class LoadHistory {
     return this.current(module)?.hash !== hash && records.some((record) => record.hash === hash);
   }
 
+  /** How a version of a module relates to another, by when each was first current. */
+  direction(from: ModuleName, to: ModuleName): Direction {
+    if (from.hash === to.hash) return "same";
+    const records = this.#records.get(to.module) ?? [];
+    const first = ({ hash }: ModuleName) => {
+      const index = records.findIndex((record) => record.hash === hash);
+      return index < 0 ? Infinity : index;
+    };
+    return first(to) < first(from) ? "older" : "newer";
+  }
+
   /** Whether a unit is, or was, current for any module id. */
   has(hash: string): boolean {
     return this.#hashes.has(hash);
@@ -137,6 +149,11 @@ export class LoadHistory {
     this.#records.set(module, [...this.#records.get(module) ?? [], record]);
     this.#hashes.add(hash);
     return true;
+  }
+
+  /** The modules that a load made current; none if there is no such load, or it was undone. */
+  changed(id: string): ModuleName[] {
+    return this.#open(id)?.changes.map(({ name }) => name) ?? [];
   }
 
   /**

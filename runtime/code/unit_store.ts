@@ -8,6 +8,7 @@ import { DisconnectedError, ProtocolError } from "../errors.ts";
 import { LibraryTable, type ModuleNamespace, type OfferedModule } from "./library_table.ts";
 import { LoadedModules } from "./loaded_modules.ts";
 import { type LoadEvent, LoadHistory, type LoadRecord } from "./load_history.ts";
+import { type ChangeServices, serviceChange } from "./service_versions.ts";
 import { ModuleError, type SourceLocation } from "./source_map.ts";
 import { type ModuleName, type Unit, verifyUnits } from "./unit.ts";
 import { UnitFiles } from "./unit_files.ts";
@@ -104,6 +105,12 @@ export interface CompiledModule extends ModuleName {
   namespace: ModuleNamespace;
 }
 
+/** A module that is current. */
+interface CurrentModule {
+  readonly name: ModuleName;
+  readonly namespace: ModuleNamespace;
+}
+
 /** The maximum distance from a function to the start of its comment, in UTF-16 code units. */
 const MAX_COMMENT = 16 * 1024;
 
@@ -126,6 +133,8 @@ export class UnitStore {
   /** The hashes of units that represent compiled modules, without their texts. */
   readonly #compiled = new Set<string>();
   #closed = false;
+  /** Exchanges the handlers of running services. Default: none are exchanged. */
+  changeServices: ChangeServices = () => Promise.resolve();
 
   private constructor(files: UnitFiles) {
     this.#files = files;
@@ -228,6 +237,7 @@ export class UnitStore {
     if (stranger) throw new ProtocolError(`${stranger.path}: not a part of the unit ${entry}`);
 
     for (const library of libraries) await this.#importFor(library);
+    const replaced = this.#currentOf(modules);
     const anew = new Set(rerun && this.#modules.count(entry) > 0 ? this.#together(entry) : []);
     const outcomes = modules.map((name): LoadOutcome => {
       const state = anew.has(name.hash) ? "rerun" : this.#state(name);
@@ -241,6 +251,7 @@ export class UnitStore {
     });
     if (anew.size > 0) await this.#modules.rerun(entry);
     else await this.#modules.evaluate(entry);
+    await this.#takeOver(modules, replaced);
     const program = modules.find(({ hash }) => hash === entry) ?? this.#units.get(entry)!;
     this.#history.record({
       id,
@@ -251,8 +262,10 @@ export class UnitStore {
     const ran = new Set<string>();
     for (const outcome of outcomes) {
       if (!outcome.restored) continue;
+      const again = this.#currentOf([outcome]);
       const way = await this.#runAgain(outcome, { ran, rerun: rerunRestored });
       outcome.installed = way === "installed";
+      if (way === "rerun") await this.#takeOver([outcome], again);
       outcome.rerun = way === "rerun";
     }
     return { namespace: this.#modules.namespace(entry)!, outcomes };
@@ -270,6 +283,7 @@ export class UnitStore {
    */
   async goBack({ id, by }: { id: string; by: string }): Promise<BackOutcome[] | undefined> {
     await this.#underWay.get(id)?.catch(() => {});
+    const replaced = this.#currentOf(this.#history.changed(id));
     const changes = this.#history.goBack(id, by);
     if (!changes) return undefined;
     const outcomes: BackOutcome[] = [];
@@ -278,7 +292,11 @@ export class UnitStore {
       if (isReplaced) outcomes.push({ ...name, way: "replaced" });
       else if (before) {
         outcomes.push(
-          await this.#attempt(before, () => this.#runAgain(before, { ran, rerun: true })),
+          await this.#attempt(before, async () => {
+            const way = await this.#runAgain(before, { ran, rerun: true });
+            await this.#takeOver([before], replaced);
+            return way;
+          }),
         );
       }
     }
@@ -348,6 +366,41 @@ export class UnitStore {
       throw new ModuleError(`it is current again, but its install() failed: ${reason}`, location, {
         cause: error,
       });
+    }
+  }
+
+  /** What is current of modules, with the exports that it has now. */
+  #currentOf(modules: readonly ModuleName[]): Map<string, CurrentModule> {
+    return new Map(modules.flatMap(({ module }): [string, CurrentModule][] => {
+      const name = this.#history.current(module);
+      const namespace = name && this.#modules.namespace(name.hash);
+      return namespace ? [[module, { name, namespace }]] : [];
+    }));
+  }
+
+  /**
+   * Has modules take over the services of those that they replace.
+   *
+   * @throws {ModuleError} if a service cannot go on with them; then all go on as before.
+   */
+  async #takeOver(
+    modules: readonly ModuleName[],
+    replaced: ReadonlyMap<string, CurrentModule>,
+  ): Promise<void> {
+    const changes = modules.flatMap((to) => {
+      const from = replaced.get(to.module);
+      if (!from) return [];
+      const namespace = this.#modules.namespace(to.hash);
+      const direction = this.#history.direction(from.name, to);
+      return serviceChange(from.namespace, namespace, direction) ?? [];
+    });
+    if (changes.length === 0) return;
+    try {
+      await this.changeServices(changes);
+    } catch (error) {
+      const { path } = modules.at(-1)!;
+      const { message } = error as Error;
+      throw new ModuleError(this.#files.restoreSources(message), { path }, { cause: error });
     }
   }
 

@@ -17,6 +17,7 @@ import { startReplSession } from "../repl/repl_session.ts";
 import type { ActorServer } from "../server/actor_server.ts";
 import { LOADER } from "../server/capabilities.ts";
 import type { KeptLoads } from "./kept_loads.ts";
+import { changeServices } from "./service_changes.ts";
 import { asError, describeThrown } from "../error_report.ts";
 import { shorten } from "../safe_text.ts";
 import { type Health, LOADER_ACTOR, loaderChecks, type LoaderHandlers } from "./loader_protocol.ts";
@@ -36,6 +37,7 @@ export function serveLoader(
   },
 ): void {
   const wrap = (handlers: Handlers) => guard.wrap(handlers);
+  store.changeServices = (changes) => changeServices(server.actors, changes);
   server.serve(LOADER_ACTOR, wrap(loaderHandlers(store, server, { kept, guard: wrap })), {
     concurrent: true,
     drains: false,
