@@ -31,9 +31,6 @@ const STOP_TIMEOUT = 50;
 /** The maximum number of servers that are asked for the names of their actors. */
 const MOST_ASKED = 16;
 
-/** The actors that every server has, or may have. Operators rarely send them messages. */
-const PARTS_OF_SERVERS = ["loader", "registration", "server"];
-
 /** Finds names in this host's ensemble. */
 export const liveNames: LiveNames = {
   async servers(place) {
@@ -66,9 +63,8 @@ export const liveNames: LiveNames = {
       await Promise.all(
         entries.slice(0, MOST_ASKED).map(async ({ id }) => {
           const described = await controlClient(actors, id).describeActors({}).catch(() => []);
-          for (const { name, types = [] } of described) {
-            if (PARTS_OF_SERVERS.includes(name!)) continue;
-            found.push({ word: `${name}@${id}`, description: types.join(", ") });
+          for (const { name, types = [], essential = false } of described) {
+            if (!essential) found.push({ word: `${name}@${id}`, description: types.join(", ") });
           }
         }),
       );

@@ -156,9 +156,11 @@ export const ACTOR_COLUMNS: readonly Column[] = [
   { heading: "types" },
 ];
 
-/** An actor in {@linkcode ACTOR_COLUMNS}. */
-export function actorToRow({ name, state, mailbox, handled, types }: ActorInfo): string[] {
-  return [name ?? "", state, `${mailbox}`, `${handled}`, types?.join(",") ?? ""];
+/** An actor in {@linkcode ACTOR_COLUMNS}; the types of a part of its server are not for users. */
+export function actorToRow(
+  { name, state, mailbox, handled, types = [], essential = false }: ActorInfo,
+): string[] {
+  return [name ?? "", state, `${mailbox}`, `${handled}`, essential ? "" : types.join(",")];
 }
 
 /** Converts an actor for `--json`; an actor that is no service has no types. */

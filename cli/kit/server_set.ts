@@ -6,6 +6,11 @@
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { listServers } from "../../runtime/ensemble/remote.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
+import type {
+  RegistryEntry,
+  RegistryPage,
+  ServerState,
+} from "../../runtime/server/registry_protocol.ts";
 import { Administrator } from "./administrator.ts";
 import { explainFailure, watchSilence, withConsole } from "./console.ts";
 import { type ClientOptions, type OutputOptions, RUNNING_STATES } from "./options.ts";
@@ -78,19 +83,43 @@ export async function inEachServer<Result>(
   });
 }
 
-/** Finds the ids of a set of servers: as they are named, or sorted. */
-async function findSet(actors: ActorSystem, set: ServerSet): Promise<readonly string[]> {
-  if (set === "all") {
-    const onPage = (page: { staleFor?: number }) => reportStale(actors, page);
-    const entries = await listServers(actors, { states: RUNNING_STATES, onPage });
-    if (entries.length === 0) throw new EnsembleError("no server runs, but the registry");
-    return entries.map(({ id }) => id);
+/** The states of servers in a set: an unreachable one is named, and left out. */
+const SOUGHT: readonly ServerState[] = [...RUNNING_STATES, "unreachable"];
+
+/**
+ * Finds the ids of a set of servers: as they are named, or of all that run, sorted. Reports the
+ * unreachable ones, which are left out.
+ *
+ * @throws {EnsembleError} if none of the set runs.
+ */
+export async function findSet(actors: ActorSystem, set: ServerSet): Promise<readonly string[]> {
+  if (set !== "all" && "ids" in set) return set.ids;
+  const entries = await (set === "all" ? findEvery(actors) : findOfRoles(actors, set.roles));
+  const idsOf = (some: readonly RegistryEntry[]) => some.map(({ id }) => id).sort();
+  const lost = idsOf(entries.filter(({ state }) => state === "unreachable"));
+  const running = idsOf(entries.filter(({ state }) => state !== "unreachable"));
+  const are = `${names(lost)} ${lost.length === 1 ? "is" : "are"} unreachable`;
+  if (running.length === 0) {
+    const which = set === "all" ? "server" : `server with the role ${set.roles.join(" or ")}`;
+    throw new EnsembleError(`no ${which} runs${lost.length > 0 ? `: ${are}` : ""}`);
   }
-  if ("ids" in set) return set.ids;
-  const queries = set.roles.map((role) => ({ role, states: RUNNING_STATES }));
+  if (lost.length > 0) printNotice(`${are}, and left out`);
+  return running;
+}
+
+async function findEvery(actors: ActorSystem): Promise<RegistryEntry[]> {
+  const onPage = (page: RegistryPage) => reportStale(actors, page);
+  return await listServers(actors, { states: SOUGHT, onPage });
+}
+
+async function findOfRoles(
+  actors: ActorSystem,
+  roles: readonly string[],
+): Promise<RegistryEntry[]> {
+  const queries = roles.map((role) => ({ role, states: SOUGHT }));
   const { found, missing } = await findServers(actors, queries);
   if (missing[0]) throw missing[0];
-  return found.map(({ id }) => id).sort();
+  return found;
 }
 
 /** What came of the work in one server. */

@@ -84,6 +84,8 @@ export interface ActorInfo {
   readonly receives?: readonly string[];
   /** The types of the requests that a service answers, sorted. */
   readonly types?: readonly string[];
+  /** Whether it is a part of its server. */
+  readonly essential?: boolean;
   /** For a child of a supervisor: what that knows of it. */
   readonly child?: ChildOf;
 }

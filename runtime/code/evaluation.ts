@@ -97,7 +97,7 @@ function refuseLoss(key: string, value: unknown): unknown {
   }
   if (
     value instanceof Map || value instanceof Set || value instanceof Error ||
-    value instanceof RegExp
+    value instanceof RegExp || value instanceof ArrayBuffer || ArrayBuffer.isView(value)
   ) {
     throw new TypeError(`${place} is of the class ${value.constructor.name}`);
   }

@@ -113,6 +113,10 @@ export type ControlHandlers = {
 /** Makes the handlers of a server's actor `server`, to serve with {@linkcode controlChecks}. */
 export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers> {
   const { actors, capabilities } = server;
+  const describe = (actor: Actor): ActorInfo => {
+    const essential = actor.name === SERVER_ACTOR || actors.essential.has(actor);
+    return { ...describeActor(actor), ...(essential && { essential }) };
+  };
   return {
     listActors: () => actors.actors().flatMap(({ name }) => name ?? []).sort(),
 
@@ -121,12 +125,12 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
     describeActors({ actor, tree }) {
       if (tree) {
         const shown = actors.actors().filter(({ name, keeper }) => name !== undefined || keeper);
-        return shown.map(describeActor);
+        return shown.map(describe);
       }
       const named = actor === undefined
         ? actors.actors().filter(({ name }) => name !== undefined)
         : [actors.find(actor) ?? []].flat();
-      return named.map(describeActor).sort((a, b) => a.name! < b.name! ? -1 : 1);
+      return named.map(describe).sort((a, b) => a.name! < b.name! ? -1 : 1);
     },
 
     listConnections: (_request, context) =>
@@ -319,6 +323,7 @@ const actorInfo: Check<ActorInfo> = parts({
   receives: optional(listOf(line, MAX_LINE)),
   types: optional(listOf(line, MAX_LINE)),
   child: optional(parts({ supervisor: wholeNumber, id: line, restarts: wholeNumber })),
+  essential: optional(flag),
 });
 
 /** A group with all below it. Each group counts once for every group that contains it. */

@@ -8,7 +8,7 @@ import { RunningEnsemble } from "./running_ensemble.ts";
 const SERVING = `
   import { currentServer } from "@gxensemble/ensemble";
   export const main = async () => {
-    currentServer().serve("counter", {});
+    currentServer().serve("counter", { get: () => 0, add: () => 1 });
     await currentServer().stopped;
   };
 `;
@@ -66,6 +66,11 @@ Deno.test("completion offers the existing servers, actors and roles", async () =
     "server\t",
   ]);
   assert.deepEqual(await ask(places, ["ping", "nosuch", ""]), []);
+  await assertAnswer(places, ["ping", "--role", "web", ""], actors);
+  await assertAnswer(places, ["call", ""], ["actor", "counter@httpd1\tadd, get"]);
+  const types = ["message type", "add\t", "get\t"];
+  await assertAnswer(places, ["call", "counter@httpd1", ""], types);
+  await assertAnswer(places, ["tell", "--role", "httpd", "counter", ""], types);
 });
 
 Deno.test("completion also asks the registries named on the command line", async () => {
