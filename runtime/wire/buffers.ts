@@ -5,8 +5,14 @@
  * @module
  */
 
+/** The size of the buffers of streams with some traffic, in bytes: what one turn writes to a peer, mostly. */
+export const SMALL_CAPACITY = 8 * 1024;
+
 /** The size of the buffers of busy streams, in bytes. Larger ones have a power of two times as many. */
 export const BUSY_CAPACITY = 64 * 1024;
+
+/** The maximum number of unused small buffers. A thousand connections may write in one turn. */
+const MAX_SMALL = 1024;
 
 /**
  * The maximum number of unused buffers of {@linkcode BUSY_CAPACITY}. Most connections are idle, and a
@@ -17,6 +23,7 @@ const MAX_SPARE = 32;
 /** The same for larger ones. */
 const MAX_LARGE = 16;
 
+const small: Uint8Array<ArrayBuffer>[] = [];
 const spare: Uint8Array<ArrayBuffer>[] = [];
 
 /** The larger ones. They are garbage unless they are used before it is collected. */
@@ -24,6 +31,7 @@ const large: WeakRef<Uint8Array<ArrayBuffer>>[] = [];
 
 /** A buffer of at least `needed` bytes, by default of {@linkcode BUSY_CAPACITY}. Its bytes are arbitrary. */
 export function takeBuffer(needed: number = BUSY_CAPACITY): Uint8Array<ArrayBuffer> {
+  if (needed <= SMALL_CAPACITY) return small.pop() ?? new Uint8Array(SMALL_CAPACITY);
   if (needed <= BUSY_CAPACITY) return spare.pop() ?? new Uint8Array(BUSY_CAPACITY);
   let capacity = 2 * BUSY_CAPACITY;
   while (capacity < needed) capacity *= 2;
@@ -39,7 +47,9 @@ export function takeBuffer(needed: number = BUSY_CAPACITY): Uint8Array<ArrayBuff
 /** Keeps a buffer that is no longer used, if it has one of the common sizes. */
 export function giveBack(buffer: Uint8Array<ArrayBuffer>): void {
   const { length } = buffer;
-  if (length === BUSY_CAPACITY) {
+  if (length === SMALL_CAPACITY) {
+    if (small.length < MAX_SMALL) small.push(buffer);
+  } else if (length === BUSY_CAPACITY) {
     if (spare.length < MAX_SPARE) spare.push(buffer);
   } else if (length > BUSY_CAPACITY) {
     if (large.length === MAX_LARGE) large.shift();

@@ -5,7 +5,7 @@
  * @module
  */
 import { ProtocolError } from "../errors.ts";
-import { BUSY_CAPACITY, giveBack, takeBuffer } from "./buffers.ts";
+import { BUSY_CAPACITY, giveBack, SMALL_CAPACITY, takeBuffer } from "./buffers.ts";
 import { MAX_FRAME, MAX_WRITE } from "./limits.ts";
 import { type Extent, LargeMessage, type Pair } from "./pieces.ts";
 import type { ByteStream } from "./stream.ts";
@@ -114,10 +114,12 @@ export class FrameReader {
   #nextBuffer(rest: number, isFull: boolean): Uint8Array<ArrayBuffer> {
     const { length } = this.buffer;
     // It grows as data arrives, and never to a size that a prefix merely announces.
-    if (isFull && length < BUSY_CAPACITY) return takeBuffer();
+    if (isFull && length < BUSY_CAPACITY) {
+      return takeBuffer(length < SMALL_CAPACITY ? SMALL_CAPACITY : BUSY_CAPACITY);
+    }
     if (rest * 2 > length) return takeBuffer(length * 2);
     if (length > BUSY_CAPACITY && rest * 2 <= BUSY_CAPACITY) return takeBuffer();
-    if (length === BUSY_CAPACITY && rest === 0 && this.#small >= SMALL_READS) {
+    if (length > IDLE_CAPACITY && rest === 0 && this.#small >= SMALL_READS) {
       return new Uint8Array(IDLE_CAPACITY);
     }
     return this.buffer;
@@ -237,7 +239,7 @@ export class Outbox {
 
   /** The buffer to write the body of the next frame into, see {@linkcode Outbox.commit}. */
   open(): Uint8Array<ArrayBuffer> {
-    if (this.#buffer === EMPTY) this.#buffer = takeBuffer();
+    if (this.#buffer === EMPTY) this.#buffer = takeBuffer(SMALL_CAPACITY);
     return this.#buffer;
   }
 
@@ -246,7 +248,7 @@ export class Outbox {
    * current one.
    */
   grow(used: number, needed: number): Uint8Array<ArrayBuffer> {
-    const grown = takeBuffer(Math.max(this.#buffer.length * 2, needed));
+    const grown = takeBuffer(Math.max(this.#buffer.length * 2, needed, BUSY_CAPACITY));
     grown.set(this.#buffer.subarray(0, used));
     giveBack(this.#buffer);
     return this.#buffer = grown;

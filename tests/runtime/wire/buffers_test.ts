@@ -1,19 +1,28 @@
 import assert from "node:assert/strict";
 import v8 from "node:v8";
 import vm from "node:vm";
-import { BUSY_CAPACITY, giveBack, takeBuffer } from "../../../runtime/wire/buffers.ts";
+import {
+  BUSY_CAPACITY,
+  giveBack,
+  SMALL_CAPACITY,
+  takeBuffer,
+} from "../../../runtime/wire/buffers.ts";
 
 const MIB = 1024 * 1024;
 
 Deno.test("takeBuffer returns buffers of the common sizes", () => {
-  const sizes = [0, 1, BUSY_CAPACITY, BUSY_CAPACITY + 1, 3 * BUSY_CAPACITY, MIB, 60 * MIB];
-  const expected = [1, 1, 1, 2, 4, 16, 1024].map((times) => times * BUSY_CAPACITY);
+  const small = [0, 1, SMALL_CAPACITY];
+  for (const size of small) assert.equal(takeBuffer(size).length, SMALL_CAPACITY);
+  const sizes = [SMALL_CAPACITY, BUSY_CAPACITY - 1, BUSY_CAPACITY, 3 * BUSY_CAPACITY - 1, MIB - 1]
+    .map((size) => size + 1);
+  const expected = [1, 1, 2, 4, 16].map((times) => times * BUSY_CAPACITY);
   assert.deepEqual(sizes.map((size) => takeBuffer(size).length), expected);
+  assert.equal(takeBuffer(60 * MIB).length, 64 * MIB);
   assert.equal(takeBuffer().length, BUSY_CAPACITY);
 });
 
 Deno.test("takeBuffer returns a buffer of the same size that was given back, and only once", () => {
-  for (const size of [BUSY_CAPACITY, MIB]) {
+  for (const size of [SMALL_CAPACITY, 2 * BUSY_CAPACITY, MIB]) {
     const buffer = takeBuffer(size);
     giveBack(buffer);
     assert.equal(takeBuffer(size / 2 + 1) === buffer, true);

@@ -171,10 +171,11 @@ Deno.test("FrameReader allocates nothing for a length that is only announced", a
   assert.equal(reader.cut, true);
 });
 
-Deno.test("FrameReader has a small buffer while little arrives, and a large one while much does", async () => {
+Deno.test("FrameReader has a small buffer while little arrives, and larger ones while more does", async () => {
   const little = Array.from({ length: 40 }, (_, i) => frame(bodyOf(10, i)));
-  const much = frame(bodyOf(6 * KIB, 1));
-  const stream = new PiecesStream(...little, much, much, ...little);
+  const more = frame(bodyOf(6 * KIB, 1));
+  const much = frame(bodyOf(20 * KIB, 1));
+  const stream = new PiecesStream(...little, more, more, ...little, much, much, ...little);
   const reader = new FrameReader(stream, 2 ** 20);
   const sizes: number[] = [];
   while (await reader.fill()) {
@@ -183,6 +184,9 @@ Deno.test("FrameReader has a small buffer while little arrives, and a large one 
   }
   assert.deepEqual(sizes.filter((size, i) => size !== sizes[i - 1]), [
     IDLE_CAPACITY,
+    8 * KIB,
+    IDLE_CAPACITY,
+    8 * KIB,
     USUAL_CAPACITY,
     IDLE_CAPACITY,
   ]);
