@@ -102,18 +102,44 @@ Deno.test("no files import each other in a cycle", () => {
   for (const file of targets.keys()) visit(file, []);
 });
 
-Deno.test("commands import no actors, code or connections at their start", () => {
+/** The files that are loaded before the first statement of these. */
+function loadedWith(...files: string[]): Set<string> {
   const read = new Set<string>();
   const visit = (file: string): void => {
     if (read.has(file)) return;
     read.add(file);
     for (const { from, to, isStatic } of imports) if (from === file && isStatic) visit(to);
   };
-  visit("cli/command_tree.ts");
+  for (const file of files) visit(file);
+  return read;
+}
+
+Deno.test("commands import no actors, code or connections at their start", () => {
+  const read = loadedWith("cli/command_tree.ts");
   assert.ok(read.has("cli/commands/ping.ts"));
   const heavy =
     /^cli\/(?:modules|repl|executables|kit\/(?:console|servers|prompts))|^runtime\/(?:code|repl|actor\/actor_system|server\/actor_server|wire\/transport|pki\/x509|home\/logging)/;
   assert.deepEqual([...read].filter((file) => heavy.test(file)), []);
+});
+
+Deno.test("ping loads no module of Node.js that takes long to load", async () => {
+  const files = loadedWith(
+    "runtime/home/signals.ts",
+    "cli/command_tree.ts",
+    "cli/kit/command_line.ts",
+    "cli/kit/server_set.ts",
+    "runtime/ensemble/remote.ts",
+  );
+  const loaded = new Set<string>();
+  for (const file of files) {
+    const text = await Deno.readTextFile(join(ROOT, file));
+    for (const [, name] of text.matchAll(/^import (?!type)[^;]*? from "(node:[^"]+)"/gm)) {
+      loaded.add(name!);
+    }
+  }
+  // A bundle loads node:process when it is used.
+  const cheap = ["node:buffer", "node:path", "node:process", "node:url"];
+  assert.deepEqual([...loaded].filter((name) => !cheap.includes(name)), []);
 });
 
 Deno.test("only mod.ts re-exports", async () => {

@@ -40,7 +40,7 @@ export function forgetCommand(): CommandUnknownOpts {
     .action(async (names, { force, ...options }, command) => {
       const servers = namedServers(names, { command });
       const { inEachServer } = await import("../kit/server_set.ts");
-      const { suggestServers } = await import("../kit/servers.ts");
+      const { suggestServers } = await import("../kit/suggestions.ts");
       const { registryClient } = await import("../../runtime/server/registry_protocol.ts");
       await inEachServer(servers, {
         ...options,

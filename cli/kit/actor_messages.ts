@@ -7,7 +7,7 @@ import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import type { ActorRef } from "../../runtime/actor/references.ts";
 import { controlClient } from "../../runtime/ensemble/remote.ts";
 import { ActorError, EnsembleError } from "../../runtime/errors.ts";
-import { didYouMean, nearest } from "./servers.ts";
+import { didYouMean, nearest } from "./suggestions.ts";
 
 /** A message of a command. */
 export interface Message {

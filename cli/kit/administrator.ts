@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { userInfo } from "node:os";
 import { ActorError, EnsembleError } from "../../runtime/errors.ts";
 import { findPlaces } from "../../runtime/home/paths.ts";
 import type { ActorServer } from "../../runtime/server/actor_server.ts";
@@ -108,7 +107,7 @@ export function operatorName(): string {
 
 function userName(): string {
   try {
-    return userInfo().username;
+    return process.getBuiltinModule("node:os").userInfo().username;
   } catch {
     // A user id without an entry in the user database, as containers have them.
     return String(Deno.uid() ?? "unknown");

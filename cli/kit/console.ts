@@ -63,7 +63,7 @@ export async function explainFailure(error: unknown, actors: ActorSystem): Promi
   if (!(error instanceof DisconnectedError && error.cause instanceof UnknownServerError)) {
     return await explainSilence(error, actors);
   }
-  const { suggestServers } = await import("./servers.ts");
+  const { suggestServers } = await import("./suggestions.ts");
   const message = error.message + await suggestServers(actors, error.cause.server);
   return new DisconnectedError(message, { cause: error });
 }

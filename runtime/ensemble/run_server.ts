@@ -8,7 +8,13 @@ import { ActorExit } from "../actor/cases.ts";
 import { MAX_DELAY, within } from "../timeout.ts";
 import { asError, describeThrown, onUnhandled, reportThrown } from "../error_report.ts";
 import { DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";
-import { exitCodeOf, keepIgnoringHangup, onHangup, onSignal } from "../home/signals.ts";
+import {
+  type EndingSignal,
+  exitCodeOf,
+  keepIgnoringHangup,
+  onHangup,
+  onSignal,
+} from "../home/signals.ts";
 import { reopenLog } from "../home/logging.ts";
 import { installProgramOutput } from "../home/program_output.ts";
 import { standardStream, writeErrors } from "../home/standard_stream.ts";
@@ -269,7 +275,7 @@ async function reread(server: EnsembleServer): Promise<void> {
 function stopOnSignals(stop: (code: number) => Promise<unknown>): Disposable {
   const listeners = new DisposableStack();
   let asked = false;
-  const ask = (signal: Deno.Signal) => {
+  const ask = (signal: EndingSignal) => {
     asked = true;
     // A failed start is reported where it is awaited.
     stop(exitCodeOf(signal)).catch(() => {});

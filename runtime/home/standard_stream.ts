@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { constants, fstatSync, openSync, writeSync } from "node:fs";
 import { EnsembleError } from "../errors.ts";
 
 /**
@@ -246,6 +245,8 @@ export class StandardStream implements Disposable {
  */
 function openWriter(name: keyof typeof DESCRIPTORS): SyncWriter {
   const descriptor = DESCRIPTORS[name];
+  // Loaded here, since only servers need it, and it takes a third of the time of a short command.
+  const { constants, fstatSync, openSync, writeSync } = process.getBuiltinModule("node:fs");
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
   try {
     if (Deno.build.os === "linux" && !fstatSync(descriptor).isFile()) {

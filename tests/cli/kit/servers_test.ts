@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { nearest, stopServer, suggestLookups, suggestServers } from "../../../cli/kit/servers.ts";
+import { stopServer } from "../../../cli/kit/servers.ts";
+import { nearest, suggestLookups, suggestServers } from "../../../cli/kit/suggestions.ts";
 import { DisconnectedError, EnsembleError } from "../../../runtime/errors.ts";
 import { decodePem } from "../../../runtime/pki/pem.ts";
 import { generatePair } from "../../cheap_passphrase.ts";

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { constants } from "node:os";
+import { ENDING_SIGNALS } from "../../../runtime/home/signals.ts";
 import { testWith } from "../../requirements.ts";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 import { onTerminal } from "../../terminal.ts";
@@ -23,6 +25,12 @@ async function outputOf(...command: string[]): Promise<string> {
 }
 
 const TELL = "console.log(hangupMeaning());";
+
+Deno.test("ENDING_SIGNALS has the system's numbers", () => {
+  for (const [name, number] of Object.entries(ENDING_SIGNALS)) {
+    assert.equal(number, constants.signals[name as keyof typeof constants.signals], name);
+  }
+});
 
 Deno.test("hangupMeaning depends on whether SIGHUP is ignored, and on the terminal", async () => {
   using ensemble = new TemporaryEnsemble();
