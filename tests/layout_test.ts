@@ -59,7 +59,7 @@ async function readImports(): Promise<Import[]> {
   for (const file of files) {
     const text = (await Deno.readTextFile(join(ROOT, file))).replaceAll(/\/\*.*?\*\//gs, "");
     const statements =
-      /^(?:import|export)(?<type> type)?\b[^;"]*"(?<static>\.[^"]+)"|\bimport\(\s*"(?<dynamic>\.[^"]+)"/gm;
+      /^(?:import|export)(?<type> type)?\b[^;"(]*"(?<static>\.[^"]+)"|\bimport\(\s*"(?<dynamic>\.[^"]+)"/gm;
     for (const { groups } of text.matchAll(statements)) {
       const specifier = groups!.static ?? groups!.dynamic!;
       if (!specifier.endsWith(".ts")) continue;
