@@ -109,6 +109,7 @@ class PageRun implements AsyncDisposable {
       [`"${Deno.hostname()}"`, '"myhost"'],
       [new RegExp(`\\bhost ${RegExp.escape(Deno.hostname())}(?=[ )])`, "g"), "host myhost"],
       [new RegExp(`"[^"@]+@${RegExp.escape(Deno.hostname())}"`, "g"), '"me@myhost"'],
+      [new RegExp(`(?<= )[\\w.-]+@${RegExp.escape(Deno.hostname())}(?= )`, "g"), "me@myhost"],
     ];
     this.#comparison = new Comparison(stands);
   }
