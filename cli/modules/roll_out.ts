@@ -101,6 +101,8 @@ class RollOut {
   readonly #by = operatorName();
   readonly #targets = new Map<string, Target>();
   #noticed = false;
+  /** Whether it has ended early: what is under way must not change servers any more. */
+  #isOver = false;
 
   constructor(
     { loaders, lock, builds, options }: {
@@ -130,6 +132,7 @@ class RollOut {
         await this.#rollOutTo(joined, interruption);
       }
     } catch (error) {
+      this.#isOver = true;
       interruption.finish();
       await this.#end(error);
     }
@@ -225,6 +228,7 @@ class RollOut {
       return true;
     } catch (error) {
       if (!(error instanceof EnsembleError)) throw error;
+      if (this.#isOver) return false;
       if (target.stage === "waiting" && await this.#isGone(target, error)) {
         target.stage = "gone";
         target.error = error;
@@ -251,6 +255,7 @@ class RollOut {
     const { rerun, keep, timeout = Infinity } = this.#options;
     const { request } = target.tree!;
     const load = { ...request, by: this.#by, id: this.#id };
+    this.#requireOpen();
     if (!target.isCurrent || rerun) {
       target.stage = "begun";
       const outcomes = await loader.load(
@@ -260,6 +265,7 @@ class RollOut {
       target.outcomes = outcomes;
     }
     target.health = await this.#check(loader, moduleOf(target));
+    this.#requireOpen();
     if (keep) await loader.keep(load, { timeout: this.#timeout });
   }
 
@@ -271,11 +277,16 @@ class RollOut {
       const timeout = Math.max(until - performance.now(), LONGEST_PAUSE);
       const { health, reason } = await loader.health({ module, expression }, { timeout });
       if (health !== "ill") return health;
+      this.#requireOpen();
       if (performance.now() + pause > until) {
         throw new EnsembleError(`not well within ${wait / 1000} s: ${reason}`);
       }
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
+  }
+
+  #requireOpen(): void {
+    if (this.#isOver) throw new EnsembleError("the roll-out has ended");
   }
 
   /** Whether a server that could not be reached has ended, or cannot be reached by the registry. */

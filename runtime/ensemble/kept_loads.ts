@@ -90,9 +90,8 @@ export class KeptLoads {
    *
    * @throws {EnsembleError} if that cannot be written.
    */
-  async remove(id: string): Promise<void> {
-    if (!this.ids.has(id)) return;
-    await this.#change((kept) => Promise.resolve(kept.filter(({ request }) => request.id !== id)));
+  remove(id: string): Promise<void> {
+    return this.#change((kept) => Promise.resolve(kept.filter(({ request }) => request.id !== id)));
   }
 
   /**
@@ -157,6 +156,7 @@ export class KeptLoads {
   #change(change: (kept: readonly KeptLoad[]) => Promise<KeptLoad[]>): Promise<void> {
     const changed = this.#written.then(async () => {
       const kept = await change(this.#kept);
+      if (kept.length === 0 && this.#kept.length === 0) return;
       const text = `${JSON.stringify(kept, undefined, 2)}\n`;
       await writeWhole(`${this.#directory}/${LIST}`, text, { mode: 0o600, replace: true });
       this.#kept = kept;

@@ -132,8 +132,15 @@ export function loaderHandlers(
 
     async keep(request) {
       if (!kept) throw new EnsembleError("this server keeps no loads: it has no directory");
-      await kept.add(request);
       const { entry, by } = request;
+      // Where it was current before, going back from the load that made it so ends the keeping.
+      const isOwn = store.loads().some(({ id }) => id === request.id);
+      const load = isOwn
+        ? undefined
+        : store.loads().findLast(({ hash, undone, current }) =>
+          hash === entry && current && !undone
+        );
+      await kept.add({ ...request, id: load?.id ?? request.id });
       logger.info("keeps {hash} for its next starts, by {by}", { hash: entry, by });
     },
 

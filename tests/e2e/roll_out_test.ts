@@ -68,8 +68,8 @@ class Web implements AsyncDisposable {
     this.ids = Array.from({ length: count }, (_, index) => `web${index + 1}`);
   }
 
-  static async start(count: number): Promise<Web> {
-    const web = new Web(await RunningEnsemble.start(), count);
+  static async start(count: number, ...registryOptions: string[]): Promise<Web> {
+    const web = new Web(await RunningEnsemble.start(...registryOptions), count);
     await web.ensemble.write("deno.json", "{}");
     await web.ensemble.write("main.js", MAIN);
     await web.write(greeting("first"));
@@ -166,4 +166,140 @@ Deno.test("load rolls a version out to a role, and goes back everywhere when one
     ids.map((id) => `${id}: (greeting.js "HASH" _ _ kept)`),
   );
   assert.equal(status.stderr, "");
+});
+
+Deno.test("a killed roll-out is seen by load --status, holds its lock for its lease, and can be gone back from", async () => {
+  await using web = await Web.start(3, "--lease", "2");
+  const { ensemble, file } = web;
+  await web.write(illIn("web2"));
+  const first = ensemble.spawn("load", "--wait", "60", "--role", "web", file);
+  await first.printed("web1: loaded greeting.js ");
+
+  const refused = await web.load();
+  assert.equal(refused.code, 1);
+  assert.match(
+    refused.stderr,
+    /^gxensemble: error: a roll-out to servers with the role web is under way: \S+@\S+ \(console-\S+\) since \S+Z; if its command has ended, its lock is free in \d+ s\n$/,
+  );
+  await first.kill();
+
+  const status = await ensemble.run("load", "--status", "--role", "web");
+  assert.deepEqual(
+    withoutHashes(status.stdout).map((line) => line.replaceAll(/"[^"]*[@Z][^"]*"/g, "_")),
+    [
+      'web1: (greeting.js "HASH" _ _ kept)',
+      'web2: (greeting.js "HASH" _ _)',
+      'web3: (greeting.js "HASH" _ _ drift)',
+    ],
+  );
+  const [differs, holder] = withoutHashes(status.stderr);
+  assert.equal(differs, "... greeting.js differs: 2 have HASH, 1 has HASH");
+  if (holder) {
+    assert.match(holder, /^\.{3} a roll-out is under way: \S+@\S+ \(console-\S+\) since /);
+  }
+
+  const back = () => ensemble.run("load", "--rollback", "--role", "web");
+  let outcome = await back();
+  while (/ under way: /.test(outcome.stderr)) outcome = await back();
+  assert.equal(outcome.code, 0, outcome.stderr);
+  assert.deepEqual(withoutHashes(outcome.stdout), [
+    "web1: back to greeting.js HASH, called its install()",
+    "web2: back to greeting.js HASH, called its install()",
+    "web3: unchanged: it does not have that load",
+  ]);
+  assert.match(
+    outcome.stderr,
+    /^\.{3} going back from greeting\.js \S+, which .* in 2 of 3 servers$/m,
+  );
+  assert.deepEqual(await web.greetings(), ["first", "first", "first"]);
+  const again = await back();
+  assert.deepEqual(again, {
+    code: 1,
+    stdout: "",
+    stderr: "gxensemble: error: nothing is loaded that could be gone back from\n",
+  });
+});
+
+Deno.test("an interrupted roll-out goes back when it cannot ask", async () => {
+  await using web = await Web.start(2);
+  await web.write(illIn("web2"));
+  const first = web.ensemble.spawn("load", "--wait", "60", "--role", "web", web.file);
+  await web.servers.get("web2")!.logged(/loaded greeting\.js/);
+  first.signal("SIGINT");
+  assert.equal(await first.exit(), 1);
+  assert.deepEqual(withoutHashes(first.output.join("\n")).slice(1), [
+    "web1: back to greeting.js HASH, called its install()",
+    "web2: back to greeting.js HASH, called its install()",
+  ]);
+  assert.equal(first.log.at(-1), "gxensemble: error: interrupted; all 2 are back");
+  assert.deepEqual(await web.greetings(), ["first", "first"]);
+});
+
+Deno.test("a roll-out leaves out a server that ends before its turn, and reaches one that joins", async () => {
+  await using web = await Web.start(3, "--lease", "2");
+  const { ensemble } = web;
+  const gate = ensemble.path("gate");
+  await web.write(greeting("second"));
+  const health = `await Deno.stat(${JSON.stringify(gate)}).then(() => true, () => false)`;
+  const rolling = ensemble.spawn(
+    ..."load --json --wait 60 --role web --health".split(" "),
+    health,
+    web.file,
+  );
+  await web.servers.get("web1")!.logged(/loaded greeting\.js/);
+  await web.servers.get("web3")!.kill();
+  await web.startServer("web4");
+  await rolling.until(async () => {
+    const up = await ensemble.lines("lookup", "--role", "web");
+    return !up.some((line) => line.startsWith("(web3 "));
+  }, "noticed that web3 has ended");
+  await ensemble.write("gate", "");
+  assert.equal(await rolling.exit(), 1);
+  const lines = rolling.output.map((line) => JSON.parse(line));
+  assert.deepEqual(lines.map(({ server, result }) => [server, result?.state, result?.health]), [
+    ["web1", "loaded", "well"],
+    ["web2", "loaded", "well"],
+    ["web3", undefined, undefined],
+    // It has started with the text that is rolled out.
+    ["web4", "already", "well"],
+  ]);
+  assert.ok(rolling.log.includes("... joined or restarted meanwhile: web4"));
+  assert.equal(
+    rolling.log.at(-1),
+    "gxensemble: error: 3 of 4 servers have it; gone meanwhile: web3",
+  );
+});
+
+Deno.test("a server that starts again has what was rolled out, until it goes back", async () => {
+  await using web = await Web.start(2);
+  const { ensemble } = web;
+  await web.write(greeting("second"));
+  assert.equal((await web.load()).code, 0);
+  const same = await web.load("--dry-run");
+  assert.match(
+    same.stdout,
+    /^web1: \.\.\. already loaded \S+\nweb1: \w+\nweb2: \.\.\. already loaded /m,
+  );
+  const nothing = await web.load();
+  assert.deepEqual(withoutHashes(nothing.stdout), [
+    "web1: already has greeting.js HASH, kept",
+    "web2: already has greeting.js HASH, kept",
+  ]);
+  assert.match(
+    nothing.stderr,
+    /^\.{3} nothing to load: all 2 servers run greeting\.js \w+ already$/m,
+  );
+
+  await web.write(greeting("first"));
+  const restart = async () => {
+    await ensemble.lines("shutdown", "web1");
+    await web.servers.get("web1")!.exit();
+    await web.startServer("web1");
+  };
+  await restart();
+  assert.deepEqual(await web.greetings(), ["second", "second"]);
+  assert.equal((await ensemble.run("load", "--rollback", "--role", "web")).code, 0);
+  assert.deepEqual(await web.greetings(), ["first", "first"]);
+  await restart();
+  assert.deepEqual(await web.greetings(), ["first", "first"]);
 });
