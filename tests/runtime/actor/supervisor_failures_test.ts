@@ -92,18 +92,14 @@ Deno.test("a child that does not start again is tried until the intensity is pas
   system.kill("a", "enough");
   assert.equal(await system.ask("a", { type: "get" }), 4);
   assert.equal(system.find("a")?.serial, serial);
-  assert.deepEqual(
-    logs.lines,
-    [
-      "WARN actor: a@here is ended: enough",
-      "INFO actor: top@here restarts a@here: enough",
-      ...[1, 2].flatMap(() => [
-        "ERROR actor: top@here cannot restart a@here: no disk",
-        "INFO actor: top@here restarts a@here: it did not start: no disk",
-      ]),
-    ].flatMap((line) => logs.lines.filter((each) => each.split("\n")[0] === line).slice(0, 1)),
-  );
-  assert.equal(logs.matching(/cannot restart/).length, 2);
+  assert.deepEqual(logs.lines.map((line) => line.split("\n")[0]), [
+    "WARN actor: a@here is ended: enough",
+    "INFO actor: top@here restarts a@here: enough",
+    "ERROR actor: top@here cannot restart a@here: no disk",
+    "INFO actor: top@here restarts a@here: it did not start: no disk",
+    "ERROR actor: top@here cannot restart a@here: no disk",
+    "INFO actor: top@here restarts a@here: it did not start: no disk",
+  ]);
   system.kill("a", "enough");
   assert.equal(codeOf(await supervisor.ended), "LIMIT_REACHED");
   assert.deepEqual(system.actors(), []);
@@ -153,12 +149,9 @@ Deno.test("a child that does not end in time is killed, and the others still end
     system.ask("top", { type: "shutdown" }),
   ]);
   assert.deepEqual(ended, ["b", "a"]);
-  assert.deepEqual(
-    logs.lines,
-    [
-      "WARN actor: deaf@here did not shut down within 5 ms, and is killed by its supervisor limit=5",
-    ].map((line) => line.replace(" limit=5", "")),
-  );
+  assert.deepEqual(logs.lines, [
+    "WARN actor: deaf@here did not shut down within 5 ms, and is killed by its supervisor",
+  ]);
 });
 
 Deno.test("a child that fails while its supervisor shuts down is not restarted", async () => {
