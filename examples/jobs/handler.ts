@@ -4,12 +4,13 @@
  *
  * @module
  */
+import { setTimeout as delay } from "node:timers/promises";
 import type { Job } from "./job.ts";
-import { delay, setHandler } from "./worker.ts";
+import { setHandler } from "./worker.ts";
 
 /** Counts the words of the text. */
 export async function countWords({ text, duration }: Job, signal: AbortSignal): Promise<string> {
-  await delay(duration, signal);
+  await delay(duration, undefined, { signal });
   return `${text.split(/\s+/).filter(Boolean).length} words`;
 }
 

@@ -14,26 +14,21 @@ export interface Job {
   readonly duration: number;
 }
 
-/**
- * The service `worker` of a server with the role `worker`. It sends the {@linkcode Outcome} to the
- * sender.
- */
+/** The service `worker`, a member of the group `workers`. */
 export interface Worker {
   /** Does a job. Jobs are done one at a time. */
-  work(request: { job: Job }): void;
+  work(request: { job: Job }): Promise<Done>;
 }
 
-/** The message that a worker sends to the dispatcher when a job is done. */
-export interface Outcome {
-  /** Distinguishes it from other messages. */
-  readonly type: "done";
-  /** The id of the job. */
-  readonly job: number;
-  /** The result, or the reason why there is none. */
-  readonly result: { readonly value: string } | { readonly error: string };
+/** A job that is done. */
+export interface Done {
+  /** The id of the worker's server. */
+  readonly worker: string;
+  /** The result of the job. */
+  readonly result: string;
 }
 
-/** The actor `dispatcher`. */
+/** The service `dispatcher`. */
 export interface Dispatcher {
   /** Has a worker do a job, and answers with the result. */
   add(request: { text: string; duration?: number }): Promise<string>;
@@ -44,7 +39,7 @@ export interface Statistics {
   /** Counts a job that a worker has done. */
   done(request: { worker: string }): void;
   /** Counts a job whose worker was lost. */
-  lost(request: { worker: string }): void;
+  lost(): void;
   /** Returns the numbers counted so far. */
   report(): Report;
 }
@@ -54,5 +49,5 @@ export interface Report {
   /** Number of jobs done by each worker. */
   readonly done: Record<string, number>;
   /** Number of jobs that had to be given to another worker. */
-  readonly lost: number;
+  lost: number;
 }

@@ -3,20 +3,16 @@
  *
  * @module
  */
-import type { HandlersOf } from "@gxensemble/ensemble";
-import type { Statistics } from "./job.ts";
+import type { HandlerContext, HandlersOf } from "@gxensemble/ensemble";
+import type { Report, Statistics } from "./job.ts";
 
-/** Makes the handlers of the service `statistics`. */
-export function statistics(): HandlersOf<Statistics> {
-  const done: Record<string, number> = {};
-  let lost = 0;
-  return {
-    done({ worker }) {
-      done[worker] = (done[worker] ?? 0) + 1;
-    },
-    lost() {
-      lost++;
-    },
-    report: () => ({ done, lost }),
-  };
-}
+/** The handlers of the service `statistics`. Its state is what it has counted. */
+export const statistics: HandlersOf<Statistics> = {
+  done({ worker }, { state }: HandlerContext<Report>) {
+    state.done[worker] = (state.done[worker] ?? 0) + 1;
+  },
+  lost(_request, { state }: HandlerContext<Report>) {
+    state.lost++;
+  },
+  report: (_request, { state }: HandlerContext<Report>) => state,
+};

@@ -3,14 +3,15 @@
  *
  * @module
  */
-import { currentServer, type EnsembleServer, type HandlersOf } from "@gxensemble/ensemble";
-import type { Job, Outcome, Worker } from "./job.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { currentServer, EnsembleError, type HandlersOf } from "@gxensemble/ensemble";
+import type { Job, Worker } from "./job.ts";
 
 /** Does a job, and returns its result. */
 export type JobHandler = (job: Job, signal: AbortSignal) => string | Promise<string>;
 
 let handle: JobHandler = async ({ text, duration }, signal) => {
-  await delay(duration, signal);
+  await delay(duration, undefined, { signal });
   return text.toUpperCase();
 };
 
@@ -22,42 +23,30 @@ export function setHandler(handler: JobHandler): void {
   handle = handler;
 }
 
-/** Resolves after `duration` ms. Rejects if the signal is aborted first. */
-export function delay(duration: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, duration);
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
-  });
-}
+/** The handlers of the service `worker`. */
+export const worker: HandlersOf<Worker> = {
+  async work({ job }, { signal }) {
+    try {
+      return { worker: currentServer().id, result: await handle(job, signal) };
+    } catch (error) {
+      // The worker is ending, so the dispatcher gives the job to another.
+      signal.throwIfAborted();
+      throw new EnsembleError(`job ${job.id} failed: ${error}`);
+    }
+  },
+};
 
-/** Makes the handlers of the service `worker`. */
-export function worker(server: EnsembleServer): HandlersOf<Worker> {
-  return {
-    async work({ job }, { sender, signal }) {
-      const tell = (result: Outcome["result"]) =>
-        server.tell(sender, { type: "done", job: job.id, result } satisfies Outcome);
-      try {
-        tell({ value: await handle(job, signal) });
-      } catch (error) {
-        // The worker is ending, so the dispatcher gives the job to another.
-        if (signal.aborted) return;
-        tell({ error: `job ${job.id} failed: ${error}` });
-      }
-    },
-  };
+/** Starts a worker, which is restarted if it fails. */
+export function start(server = currentServer()): void {
+  server.supervise("jobs", {
+    intensity: { restarts: 5, within: 60_000 },
+    children: [{ name: "worker", serve: worker }],
+  });
+  server.join("workers", "worker");
 }
 
 /** Runs the worker until the server is shut down. */
 export async function main(): Promise<void> {
-  const server = currentServer();
-  server.serve("worker", worker(server));
-  await server.stopped;
+  start();
+  await currentServer().stopped;
 }
