@@ -12,9 +12,11 @@ import { callCommand, tellCommand } from "./commands/call.ts";
 import { compileCommand } from "./commands/compile.ts";
 import { completeCommand, completionsCommand } from "./commands/completions.ts";
 import { cookieCommand } from "./commands/cookie.ts";
+import { drainCommand, undrainCommand } from "./commands/drain.ts";
 import { envCommand } from "./commands/env.ts";
 import { evalCommand } from "./commands/eval.ts";
 import { forgetCommand } from "./commands/forget.ts";
+import { listGroupsCommand, publishCommand } from "./commands/groups.ts";
 import { helpCommand } from "./commands/help.ts";
 import {
   listActorsCommand,
@@ -45,11 +47,15 @@ export function commandTree(): CommandUnknownOpts {
     replCommand(),
     callCommand(),
     tellCommand(),
+    publishCommand(),
     pingCommand(),
     shutdownCommand(),
+    drainCommand(),
+    undrainCommand(),
     listServersCommand(),
     listActorsCommand(),
     listConnectionsCommand(),
+    listGroupsCommand(),
     lookupCommand(),
     watchCommand(),
     forgetCommand(),

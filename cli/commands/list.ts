@@ -20,6 +20,7 @@ import {
   logOption,
   longOption,
   namedStates,
+  ofGroupOption,
   ofRoleOption,
   readRole,
   readServerId,
@@ -47,6 +48,7 @@ export function listServersCommand(): CommandUnknownOpts {
     .description("lists known servers")
     .addOption(longOption("shows all about each server"))
     .addOption(ofRoleOption())
+    .addOption(ofGroupOption())
     .addOption(stateOption("starting, up and draining; any with --long or --json"))
     .addHelpText(
       "after",
@@ -56,18 +58,20 @@ export function listServersCommand(): CommandUnknownOpts {
         ["list only their ids", "gxensemble list-servers --json | jq -r '.[].server'"],
       ),
     )
-    .action(async ({ role, state, ...options }) => {
+    .action(async ({ role, group, state, ...options }) => {
       const { withConsole } = await import("../kit/console.ts");
       const { listRegistries, reportStale } = await import("../kit/servers.ts");
       const { listPages } = await import("../../runtime/ensemble/remote.ts");
       const { entryToJson } = await import("../kit/listing.ts");
       const states = namedStates(state, options.long || options.json ? undefined : RUNNING_STATES);
       await withConsole(options, async (actors) => {
-        // They have no roles, and are in no page.
-        const registries = role === undefined ? await listRegistries(actors, states) : [];
+        // They have neither roles nor groups, and are in no page.
+        const registries = role === undefined && group === undefined
+          ? await listRegistries(actors, states)
+          : [];
         const print = await entryPrinter(options);
         const all: RegistryEntry[] = [];
-        for await (const page of listPages(actors, { role, states })) {
+        for await (const page of listPages(actors, { role, group, states })) {
           reportStale(actors, page);
           const entries = mergeUpTo(page.next, registries, page.entries);
           if (options.json) all.push(...entries);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Argument, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
+import { Argument, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { type ActorId, REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
@@ -37,6 +37,12 @@ export function shutdownCommand(): CommandUnknownOpts {
       addServersOptions(command, "5, plus the time that the server has to stop"),
     ),
   )
+    .addOption(
+      new Option(
+        "--drain",
+        "first lets a server finish its requests, and waits for that, by default without limit",
+      ).default(false),
+    )
     .addArgument(completing(
       "destination list",
       new Argument("[server-id]", "the server id").default(undefined, "#f")
@@ -53,6 +59,10 @@ export function shutdownCommand(): CommandUnknownOpts {
           "gxensemble shutdown --role httpd",
         ],
         [
+          "let a server finish its requests, without new ones, and shut it down",
+          "gxensemble shutdown --drain httpd1",
+        ],
+        [
           "an actor in it",
           "gxensemble shutdown httpd1 counter",
           "gxensemble shutdown counter@httpd1",
@@ -67,21 +77,30 @@ export function shutdownCommand(): CommandUnknownOpts {
     .action(async (names, actorId, options, command) => {
       if (names !== undefined) {
         const set = namedActors(names, { ...options, actorId, command });
+        const isActor = actorId !== undefined || names.some((name) => name.includes("@"));
+        if (options.drain && isActor) command.error("--drain is for servers, not for actors");
         if (options.all && actorId === undefined && !options.force) {
           const { confirmShutdown } = await import("../kit/ensemble_shutdown.ts");
           await confirmShutdown("all servers but the registry", command);
         }
         return await shutDownServers(set, options);
       }
+      if (options.drain) command.error("--drain needs a server id, --role or --all");
       const { EnsembleShutdown } = await import("../kit/ensemble_shutdown.ts");
       await EnsembleShutdown.run(options, command);
     });
 }
 
+interface DrainingShutdownOptions extends ShutdownOptions {
+  /** Whether to drain servers first. */
+  drain: boolean;
+}
+
 async function shutDownServers(
   { servers, actorIn }: ActorSet,
-  options: ShutdownOptions,
+  options: DrainingShutdownOptions,
 ): Promise<void> {
+  const { drain } = await import("../kit/draining.ts");
   const { inEachServer } = await import("../kit/server_set.ts");
   await inEachServer(servers, {
     ...options,
@@ -89,6 +108,9 @@ async function shutDownServers(
     async work(server, { actors, administrator }) {
       const actorId = actorIn(server);
       if (isSet(servers) && !options.json) printLine(`... shutting down ${server}`);
+      if (options.drain) {
+        await administrator.elevating(server, "admin", () => drain(actors, server, options));
+      }
       await shutDownOne(server, { actorId, actors, administrator, options });
       return { server, actor: actorId ?? null };
     },

@@ -12,6 +12,7 @@ import {
   type ClientOptions,
   jsonOption,
   logOption,
+  ofGroupOption,
   ofRoleOption,
   type OutputOptions,
   registryOption,
@@ -22,6 +23,8 @@ import { printJson, printLine, printNotice } from "../kit/output.ts";
 interface WatchOptions extends ClientOptions, OutputOptions {
   /** Only servers with this role. */
   role?: string | undefined;
+  /** Only servers with members of this group. */
+  group?: string | undefined;
   /** The shell command for each change. */
   exec?: string | undefined;
 }
@@ -31,6 +34,7 @@ export function watchCommand(): CommandUnknownOpts {
   return new Command("watch")
     .description("prints the registered servers, and then each change of them, until it is stopped")
     .addOption(ofRoleOption())
+    .addOption(ofGroupOption())
     .addOption(
       completing(
         "nothing",
@@ -65,11 +69,11 @@ async function watch(options: WatchOptions): Promise<void> {
   const { registryClient } = await import("../../runtime/server/registry_protocol.ts");
   const { changeToJson, formatChange } = await import("../kit/listing.ts");
   const { runForChange } = await import("../kit/change_command.ts");
-  const { role, exec } = options;
+  const { role, group, exec } = options;
   await withConsole(options, async (actors, console) => {
     // At first a registry that is not there is an error, as for other commands.
     await registryClient(actors).lookup({ id: REGISTRY_ID });
-    const changes = console.view.watch({ role }, {
+    const changes = console.view.watch({ role, group }, {
       onAway: (reason) => printNotice(`the registry was lost; waiting for it: ${reason}`),
       onBack: () => printNotice("the registry is back"),
     });

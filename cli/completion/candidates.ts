@@ -67,6 +67,10 @@ export interface LiveNames {
   references(place: Place): Promise<Candidate[]>;
   /** The types of the requests that an actor answers; of a set of servers, in the first. */
   types(place: Place, actor: NamedActor): Promise<Candidate[]>;
+  /** The groups, each with the servers that have members. */
+  groups(place: Place): Promise<Candidate[]>;
+  /** The types of the requests that a member of a group answers. */
+  typesOfGroup(place: Place, group: string): Promise<Candidate[]>;
   /** The servers that have capabilities in a server, each with those. */
   authorized(place: Place, server: string): Promise<Candidate[]>;
   /** The servers in the file `known-servers`, each with its addresses. */
@@ -155,6 +159,14 @@ async function fromSource(
     case "message types": {
       const actor = readActor(line);
       return actor ? named(line, "message type", await live.types(place, actor)) : NONE;
+    }
+    case "groups":
+      return named(line, "group", await live.groups(place));
+    case "message types of a group": {
+      const [group] = line.operands;
+      return group === undefined
+        ? NONE
+        : named(line, "message type", await live.typesOfGroup(place, group));
     }
     case "authorized": {
       const [server] = readServer(line.operands[0])?.ids ?? [];

@@ -10,7 +10,7 @@ import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { KnownServersFile } from "../../runtime/home/known_servers.ts";
 import { controlClient, listPages, listServers } from "../../runtime/ensemble/remote.ts";
-import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
+import { groupsOf, type RegistryEntry } from "../../runtime/server/registry_protocol.ts";
 import { findPlaces } from "../../runtime/home/paths.ts";
 import { formatAddressUrl } from "../../runtime/wire/address.ts";
 import { within } from "../../runtime/timeout.ts";
@@ -78,6 +78,29 @@ export const liveNames: LiveNames = {
       if (server === undefined) return [];
       const [described] = await controlClient(actors, server).describeActors({ actor });
       return (described?.types ?? []).map((type) => ({ word: type, description: "" }));
+    }),
+
+  async groups(place) {
+    const holders = new Map<string, string[]>();
+    for (const entry of await registered(place) ?? []) {
+      for (const group of groupsOf(entry)) {
+        holders.set(group, [...holders.get(group) ?? [], entry.id]);
+      }
+    }
+    return [...holders].map(([group, ids]) => ({ word: group, description: ids.join(", ") }));
+  },
+
+  typesOfGroup: (place, group) =>
+    askCandidates(place, async (actors) => {
+      for await (const { entries: [first] } of listPages(actors, { group, states: ["up"] })) {
+        if (!first) return [];
+        const control = controlClient(actors, first.id);
+        const [actor] = await control.listMembers({ group });
+        if (actor === undefined) return [];
+        const [described] = await control.describeActors({ actor });
+        return (described?.types ?? []).map((type) => ({ word: type, description: "" }));
+      }
+      return [];
     }),
 
   authorized: (place, server) =>

@@ -85,6 +85,10 @@ export type Source =
   | "references"
   /** The types of the messages that the actor of the first argument takes. */
   | "message types"
+  /** The groups that have members. */
+  | "groups"
+  /** The types of the messages that the members of the group in the first argument take. */
+  | "message types of a group"
   /** The servers that have capabilities in the server that the first argument names. */
   | "authorized"
   /** The servers in the file `known-servers`. */

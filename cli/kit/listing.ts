@@ -6,7 +6,7 @@
 import type { ActorInfo, Backtrace, GroupInfo } from "../../runtime/actor/introspection.ts";
 import { formatNotation, symbol } from "../../runtime/notation.ts";
 import type { ConnectionInfo } from "../../runtime/server/connection.ts";
-import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
+import { groupsOf, membersIn, type RegistryEntry } from "../../runtime/server/registry_protocol.ts";
 import type { WatchedChange } from "../../runtime/server/registry_view.ts";
 import { type Address, addressToDatum, formatAddressUrl } from "../../runtime/wire/address.ts";
 import { AlignedRows, type Column } from "./table.ts";
@@ -34,6 +34,7 @@ export function entryToJson(entry: RegistryEntry): object {
     server: id,
     state,
     roles,
+    groups: entry.groups ?? {},
     addresses: addresses.map(formatAddressUrl),
     sockets: addresses.flatMap((address) =>
       address.kind === "unix" && address.file ? [{ path: address.path, ...address.file }] : []
@@ -53,6 +54,7 @@ export const ENTRY_COLUMNS: readonly Column[] = [
   { heading: "server" },
   { heading: "state" },
   { heading: "roles" },
+  { heading: "groups" },
   { heading: "pid", isNumber: true },
   { heading: "host" },
   { heading: "uptime", isNumber: true },
@@ -68,6 +70,7 @@ export function entryToRow(entry: RegistryEntry): string[] {
     id,
     state,
     roles.join(","),
+    groupsOf(entry).sort().map((group) => `${group}:${membersIn(entry, group)}`).join(","),
     pid === undefined ? "" : `${pid}`,
     host ?? "",
     startedAt === undefined ? "" : formatAge(Math.max(0, Date.now() - startedAt)),
@@ -75,6 +78,59 @@ export function entryToRow(entry: RegistryEntry): string[] {
     leaseLeft === undefined ? "" : `${Math.round(leaseLeft / 1000)}s`,
     addresses.map(formatAddressUrl).join(" "),
   ];
+}
+
+/** A group, with the servers that have members of it. */
+export interface ListedGroup {
+  /** Its name. */
+  readonly group: string;
+  /** The servers, in the order of the list. */
+  readonly servers: readonly { readonly entry: RegistryEntry; readonly members: number }[];
+}
+
+/** The groups of which servers have members, sorted by name. */
+export function groupsIn(entries: readonly RegistryEntry[]): ListedGroup[] {
+  const groups = new Map<string, { entry: RegistryEntry; members: number }[]>();
+  for (const entry of entries) {
+    for (const group of groupsOf(entry)) {
+      const servers = groups.get(group) ?? [];
+      servers.push({ entry, members: membersIn(entry, group) });
+      groups.set(group, servers);
+    }
+  }
+  return Array.from(groups, ([group, servers]) => ({ group, servers }))
+    .sort((a, b) => a.group < b.group ? -1 : 1);
+}
+
+/** `(orders (httpd1 3) (httpd2 1))`: a group with the numbers of members in each server. */
+export function formatGroupLine({ group, servers }: ListedGroup): string {
+  const counts = servers.map(({ entry, members }) => [symbol(entry.id), symbol(`${members}`)]);
+  return formatNotation([symbol(group), ...counts]);
+}
+
+/** Converts a group for `--json`. */
+export function groupToJson({ group, servers }: ListedGroup): object {
+  return {
+    group,
+    servers: servers.map(({ entry, members }) => ({
+      server: entry.id,
+      state: entry.state,
+      members,
+    })),
+  };
+}
+
+/** The columns of groups: a row for each server. */
+export const GROUP_COLUMNS: readonly Column[] = [
+  { heading: "group" },
+  { heading: "server" },
+  { heading: "state" },
+  { heading: "members", isNumber: true },
+];
+
+/** A group in {@linkcode GROUP_COLUMNS}. */
+export function groupToRows({ group, servers }: ListedGroup): string[][] {
+  return servers.map(({ entry, members }) => [group, entry.id, entry.state, `${members}`]);
 }
 
 /** The changes that are shown without roles and addresses. */
@@ -94,6 +150,7 @@ export function changeToJson({ change, id, roles, revision, entry }: WatchedChan
     change,
     id,
     roles,
+    groups: entry?.groups ?? {},
     addresses: entry?.addresses.map(formatAddressUrl) ?? [],
     state: entry?.state ?? null,
     revision,
@@ -170,7 +227,7 @@ export function actorToJson(
   return { actor: name ?? null, serial, state, mailbox, handled, types: types ?? null };
 }
 
-const GROUP_COLUMNS: readonly Column[] = [
+const THREAD_COLUMNS: readonly Column[] = [
   { heading: "sn", isNumber: true },
   { heading: "actor" },
   { heading: "state" },
@@ -209,7 +266,7 @@ export function formatBacktrace({ suspended, started }: Backtrace): string[] {
 }
 
 function formatActors(actors: readonly ActorInfo[]): string[] {
-  const rows = new AlignedRows(GROUP_COLUMNS);
+  const rows = new AlignedRows(THREAD_COLUMNS);
   const lines = rows.format(actors.map(({ serial, name, state, mailbox, handled, age }) => [
     `${serial}`,
     name ?? "",

@@ -12,6 +12,7 @@ import {
   type OptionValues,
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { DEFAULT_ASK_TIMEOUT } from "../../runtime/actor/messaging.ts";
+import { checkGroupName } from "../../runtime/actor/memberships.ts";
 import {
   type ActorId,
   ActorRef,
@@ -247,6 +248,19 @@ export const ofRoleOption = () =>
     new Option("--role <role>", "only servers with this role")
       .argParser<string | undefined>(reading(parseRole)),
   );
+
+/** `--group`, of commands that do not name servers. */
+export const ofGroupOption = () =>
+  completing(
+    "groups",
+    new Option("--group <group>", "only servers with actors in this group")
+      .argParser<string | undefined>(reading(parseGroup)).conflicts("role"),
+  );
+
+/** Parses the name of a group. */
+export function parseGroup(text: string): string {
+  return checkGroupName(text);
+}
 
 /** All states: those of the protocol, which would take long to load at the start. */
 const STATES = ["starting", "up", "draining", "unreachable"] as const satisfies ServerState[];

@@ -18,7 +18,13 @@ import { OrderedResults } from "./ordered_results.ts";
 import { printError, printJson, printNotice } from "./output.ts";
 import { clearProgress, ProgressLine } from "./progress.ts";
 import type { PassphraseOptions } from "./prompts.ts";
-import { AT_ONCE, isSet, type ParallelOptions, type ServerSet } from "./server_set_options.ts";
+import {
+  AT_ONCE,
+  type GroupServers,
+  isSet,
+  type ParallelOptions,
+  type ServerSet,
+} from "./server_set_options.ts";
 import { findServers, reportStale } from "./servers.ts";
 
 /** The context of a command's work in a server. */
@@ -62,7 +68,7 @@ export interface ServerWork<Result>
  * all are done.
  */
 export async function inEachServer<Result>(
-  set: ServerSet,
+  set: ServerSet | GroupServers,
   options: ServerWork<Result>,
 ): Promise<void> {
   await withConsole(options, async (actors, console) => {
@@ -92,8 +98,12 @@ const SOUGHT: readonly ServerState[] = [...RUNNING_STATES, "unreachable"];
  *
  * @throws {EnsembleError} if none of the set runs.
  */
-export async function findSet(actors: ActorSystem, set: ServerSet): Promise<readonly string[]> {
+export async function findSet(
+  actors: ActorSystem,
+  set: ServerSet | GroupServers,
+): Promise<readonly string[]> {
   if (set !== "all" && "ids" in set) return set.ids;
+  if (set !== "all" && "group" in set) return await findOfGroup(actors, set);
   const entries = await (set === "all" ? findEvery(actors) : findOfRoles(actors, set.roles));
   const idsOf = (some: readonly RegistryEntry[]) => some.map(({ id }) => id).sort();
   const lost = idsOf(entries.filter(({ state }) => state === "unreachable"));
@@ -110,6 +120,20 @@ export async function findSet(actors: ActorSystem, set: ServerSet): Promise<read
 async function findEvery(actors: ActorSystem): Promise<RegistryEntry[]> {
   const onPage = (page: RegistryPage) => reportStale(actors, page);
   return await listServers(actors, { states: SOUGHT, onPage });
+}
+
+/** Finds the servers that are in the sought states and have members of a group. */
+async function findOfGroup(
+  actors: ActorSystem,
+  set: GroupServers,
+): Promise<readonly string[]> {
+  const onPage = (page: RegistryPage) => reportStale(actors, page);
+  const entries = await listServers(actors, { ...set, onPage });
+  if (entries.length === 0) {
+    const { noMember } = await import("./suggestions.ts");
+    throw await noMember(actors, set);
+  }
+  return entries.map(({ id }) => id);
 }
 
 async function findOfRoles(

@@ -12,6 +12,7 @@ import {
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import type { ActorId } from "../../runtime/actor/references.ts";
 import { InvalidInputError } from "../../runtime/errors.ts";
+import type { ServerState } from "../../runtime/server/registry_protocol.ts";
 import { parseSymbols } from "../../runtime/notation.ts";
 import { quoted } from "../../runtime/safe_text.ts";
 import { collecting, completing, reading } from "./declaration.ts";
@@ -33,6 +34,14 @@ export type ServerSet =
   | { readonly roles: readonly string[] }
   /** All servers that run, but the registry. */
   | "all";
+
+/** The servers of a command for a group: all in these states that have members. */
+export interface GroupServers {
+  /** The group. */
+  readonly group: string;
+  /** The states. */
+  readonly states: readonly ServerState[];
+}
 
 /** The options that name servers in place of their ids. */
 export interface SetOptions {
@@ -240,6 +249,6 @@ export function namedActors(
 }
 
 /** Whether results are those of a set, even if it has one server: each is labelled with its id. */
-export function isSet(servers: ServerSet): boolean {
-  return servers === "all" || "roles" in servers || servers.ids.length > 1;
+export function isSet(servers: ServerSet | GroupServers): boolean {
+  return servers === "all" || !("ids" in servers) || servers.ids.length > 1;
 }

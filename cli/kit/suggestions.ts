@@ -7,7 +7,9 @@ import { distance } from "npm:fastest-levenshtein@^1.0.16";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { listPages } from "../../runtime/ensemble/remote.ts";
-import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
+import { EnsembleError } from "../../runtime/errors.ts";
+import { groupsOf, membersIn, type RegistryEntry } from "../../runtime/server/registry_protocol.ts";
+import type { GroupServers } from "./server_set_options.ts";
 
 /** The maximum number of suggested names. */
 const MOST_SUGGESTED = 3;
@@ -40,6 +42,24 @@ export async function suggestLookups(
     ? roles.filter((role) => role === query.server)
     : nearest(query.server, roles);
   return didYouMean([...asRoles.map(asRoleOption), ...near]);
+}
+
+/** The error for a group of which no server in these states has members. Suggests near names. */
+export async function noMember(
+  actors: ActorSystem,
+  { group, states }: GroupServers,
+): Promise<EnsembleError> {
+  const entries = await registered(actors);
+  const groups = [...new Set(entries.flatMap(groupsOf))].filter((each) => each !== group);
+  const others = entries.filter((entry) => membersIn(entry, group) > 0)
+    .map(({ id, state }) => `${id} is ${state}`);
+  const why = others.length > 0
+    ? `: ${others.slice(0, MOST_SUGGESTED).join(", ")}`
+    : didYouMean(nearest(group, groups));
+  return new EnsembleError(
+    `no server that is ${states.join(" or ")} has a member of ${group}${why}`,
+    { code: "NO_MEMBER" },
+  );
 }
 
 /**

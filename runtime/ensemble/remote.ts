@@ -24,22 +24,22 @@ import { LOADER_ACTOR, loaderAnswers, type LoaderHandlers } from "./loader_proto
 export type Asker = Pick<Messaging, "ask">;
 
 /** Which registered servers to list, and how long each answer may take. */
-export interface ListOptions extends AskOptions, Pick<ListQuery, "role" | "states"> {}
+export interface ListOptions extends AskOptions, Pick<ListQuery, "role" | "group" | "states"> {}
 
 /**
- * Lists registered servers, sorted by id, page by page. With a role, the default is those that are
- * `up`; without one, all.
+ * Lists registered servers, sorted by id, page by page. With a role or a group, the default is those
+ * that are `up`; without one, all.
  *
  * @throws {ProtocolError} if the registry repeats pages.
  */
 export async function* listPages(
   asker: Asker,
-  { role, states, ...options }: ListOptions = {},
+  { role, group, states, ...options }: ListOptions = {},
 ): AsyncGenerator<RegistryPage> {
   const registry = registryClient(asker);
   let after: string | undefined;
   do {
-    const page = await registry.list({ role, states, after }, options);
+    const page = await registry.list({ role, group, states, after }, options);
     yield page;
     if (page.next !== undefined && after !== undefined && page.next <= after) {
       throw new ProtocolError(`the registry repeats its list after ${after}`);

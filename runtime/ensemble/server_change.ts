@@ -28,8 +28,8 @@ export interface ServerChange {
    *
    * - `present`: the server is registered. All that are come first when a watch begins.
    * - `starting`, `up`, `draining`, `unreachable`: it has this state now, or is new with it.
-   * - `changed`: its roles, groups or addresses are others, its state is the same. It may have lost the role or
-   *   the group that is watched.
+   * - `changed`: its roles or addresses are others, its state is the same. It may have lost the role that is watched. When a group
+   *   is watched, also: the number of its members is another one, or there is none left.
    * - `left`: it has stopped.
    * - `gone`: it was unreachable for too long, or an operator removed its entry.
    */

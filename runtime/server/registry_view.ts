@@ -17,7 +17,6 @@ import {
   type ChangesQuery,
   type EntryChange,
   epochOf,
-  groupsOf,
   MAX_WATCHED_GROUPS,
   MAX_WATCHED_IDS,
   MAX_WATCHED_ROLES,
@@ -536,13 +535,15 @@ export class RegistryView {
     if (belongs) feed.entries.set(id, entry);
     else feed.entries.delete(id);
     feed.sorted = undefined;
+    if (feed.queues.size === 0) return;
+    if (change.change === "changed" && known && entry && isAlike(known, entry, feed)) return;
     for (const queue of feed.queues) queue.push(change);
   }
 
   /** Loads a feed whose changes were missed, and gives its watchers the difference. */
   async #reload(feed: Feed): Promise<void> {
     const { entries, cursor } = await this.#fetch(feed);
-    const changes = differences(feed.entries, entries, revisionOf(cursor));
+    const changes = differences(feed, entries, revisionOf(cursor));
     this.#set(feed, entries, cursor);
     for (const change of changes) {
       for (const queue of feed.queues) queue.push(change);
@@ -617,34 +618,37 @@ function toChange(change: WatchedChange["change"], entry: RegistryEntry): Watche
   return { change, id, revision, roles, entry };
 }
 
-/** The changes from some entries to others, in the order of their revisions. */
+/** The changes from the entries of a feed to others, in the order of their revisions. */
 function differences(
-  old: ReadonlyMap<string, RegistryEntry>,
+  feed: Feed,
   entries: ReadonlyMap<string, RegistryEntry>,
   revision: number,
 ): WatchedChange[] {
   const changes: WatchedChange[] = [];
-  for (const { id, roles } of old.values()) {
+  for (const { id, roles } of feed.entries.values()) {
     if (!entries.has(id)) changes.push({ change: "gone", id, revision, roles });
   }
   const ofEntries: WatchedChange[] = [];
   for (const entry of entries.values()) {
-    const known = old.get(entry.id);
+    const known = feed.entries.get(entry.id);
     const isSame = known && known.state === entry.state &&
       sameInstance(known.instance, entry.instance);
     if (!isSame) ofEntries.push(toChange(entry.state, entry));
-    else if (!isAlike(known, entry)) ofEntries.push(toChange("changed", entry));
+    else if (!isAlike(known, entry, feed)) ofEntries.push(toChange("changed", entry));
   }
   return [...changes, ...ofEntries.sort((a, b) => a.revision - b.revision)];
 }
 
-/** Whether two entries of an instance have the same roles, addresses and groups. */
-function isAlike(one: RegistryEntry, other: RegistryEntry): boolean {
+/**
+ * Whether two entries of an instance have the same roles and addresses, and as many members of the
+ * group that is watched. Other groups are no news: their numbers change often.
+ */
+function isAlike(one: RegistryEntry, other: RegistryEntry, { group }: Watched): boolean {
   const parts = (entry: RegistryEntry) =>
     JSON.stringify([
       entry.roles,
       entry.addresses.map(formatAddressUrl),
-      groupsOf(entry).sort().map((group) => [group, membersIn(entry, group)]),
+      group === undefined ? 0 : membersIn(entry, group),
     ]);
   return parts(one) === parts(other);
 }

@@ -45,6 +45,8 @@ const NAMES: LiveNames = {
       : words(),
   references: () => words(),
   types: () => words(),
+  groups: () => words(),
+  typesOfGroup: () => words(),
   authorized: () => words(),
   known: () => words(),
   certified: () => words(),

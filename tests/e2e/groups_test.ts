@@ -29,6 +29,17 @@ async function startClient({ places }: RunningEnsemble): Promise<EnsembleServer>
   });
 }
 
+/** Waits until these servers have members by what a client knows of the registry. */
+async function untilServers(client: EnsembleServer, ...ids: string[]): Promise<void> {
+  const late = performance.now() + DEADLINE;
+  while (true) {
+    const seen = (await client.lookup({ group: "counters" })).map(({ id }) => id);
+    if (seen.join() === ids.join()) return;
+    assert.ok(performance.now() < late, `${seen} have members, not ${ids}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 /** Waits until a client sees both members of these servers. */
 async function untilMembers(client: EnsembleServer, ...ids: string[]): Promise<void> {
   const wanted = ids.flatMap((id) => [`one@${id}`, `two@${id}`]);
@@ -60,6 +71,7 @@ for (const store of ["sqlite:", "memory:"]) {
     assert.deepEqual(counts, [3, 3, 3, 3, 3, 3]);
     await b!.kill();
     await untilMembers(client, "a", "c");
+    await untilServers(client, "a", "c");
     assert.equal(await client.publish("counters", { type: "add", amount: 1 }), 2);
     await registry.kill();
     // Without it, what was last known is used.
@@ -70,6 +82,65 @@ for (const store of ["sqlite:", "memory:"]) {
     await untilMembers(client, "a", "c", "d");
   });
 }
+
+Deno.test("list-groups and publish work in all servers that have members of a group", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const [, b] = await Promise.all(
+    ["a", "b", "c"].map((id) => ensemble.startServer(id, [], id === "c" ? undefined : COUNTERS)),
+  );
+  {
+    await using client = await startClient(ensemble);
+    await untilMembers(client, "a", "b");
+  }
+  assert.deepEqual(await ensemble.lines("list-groups"), ["(counters (a 2) (b 2))"]);
+  assert.deepEqual(await ensemble.lines("list-groups", "counters"), [
+    ...["one@a", "two@a", "one@b", "two@b"],
+  ]);
+  const json = async (...args: string[]) => (await ensemble.lines(...args, "--json")).join("");
+  assert.deepEqual(JSON.parse(await json("list-groups")), [{
+    group: "counters",
+    servers: ["a", "b"].map((server) => ({ server, state: "up", members: 2 })),
+  }]);
+  assert.equal(
+    await json("list-groups", "counters"),
+    '{"server":"a","result":["one","two"]}{"server":"b","result":["one","two"]}',
+  );
+  const servers = JSON.parse(await json("list-servers", "--group", "counters"));
+  assert.deepEqual(servers.map((each: { server: string }) => each.server), ["a", "b"]);
+  assert.deepEqual(servers[0].groups, { counters: 2 });
+  assert.match((await ensemble.lines("list-servers", "--long"))[0]!, /\tcounters:2\t/);
+
+  assert.deepEqual(await ensemble.lines("publish", "counters", "add", "amount=3"), []);
+  assert.equal(
+    await json("publish", "counters", "add", "amount=4"),
+    '{"server":"a","result":"sent"}{"server":"b","result":"sent"}',
+  );
+  assert.deepEqual(await ensemble.lines("call", "two@b", "get"), ["7"]);
+  assert.equal(
+    await ensemble.failure("publish", "counter", "add"),
+    "no server that is up has a member of counter; did you mean counters?",
+  );
+  assert.equal(
+    await ensemble.failure("list-groups", "nothing"),
+    "no server that is up has a member of nothing",
+  );
+  await ensemble.lines("drain", "a,b");
+  assert.deepEqual(await ensemble.lines("list-groups"), []);
+  assert.deepEqual((await ensemble.lines("list-groups", "--long"))[0]!.split("\t"), [
+    ...["counters", "a", "draining", "2"],
+  ]);
+  assert.equal(
+    await ensemble.failure("publish", "counters", "add"),
+    "no server that is up has a member of counters: a is draining, b is draining",
+  );
+  assert.deepEqual(await ensemble.lines("undrain", "b"), ["... b takes work again"]);
+  assert.deepEqual(await ensemble.lines("list-groups"), ["(counters (b 2))"]);
+  b!.signal("SIGSTOP");
+  const { code, stderr } = await ensemble.run("list-groups", "--timeout", "0.5", "counters");
+  b!.signal("SIGCONT");
+  assert.equal(code, 1);
+  assert.match(stderr, /b: no answer from server@b to listMembers within 500 ms/);
+});
 
 Deno.test("askAll ends in time, without the answers of a server that is suspended", async () => {
   await using ensemble = await RunningEnsemble.start();

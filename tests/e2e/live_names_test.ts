@@ -73,6 +73,29 @@ Deno.test("completion offers the existing servers, actors and roles", async () =
   await assertAnswer(places, ["tell", "--role", "httpd", "counter", ""], types);
 });
 
+Deno.test("completion knows the groups, and what their members take", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  await ensemble.startServer(
+    "httpd1",
+    [],
+    `
+    import { currentServer } from "@gxensemble/ensemble";
+    export function main() {
+      const server = currentServer();
+      server.join("caches", server.serve("cache", { forget() {}, size: () => 0 }));
+      return server.stopped;
+    }
+  `,
+  );
+  await assertAnswer(ensemble.places, ["list-groups", ""], ["group", "caches\thttpd1"]);
+  await assertAnswer(ensemble.places, ["publish", "caches", ""], [
+    "message type",
+    "forget\t",
+    "size\t",
+  ]);
+  assert.deepEqual(await ask(ensemble.places, ["publish", "nothing", ""]), []);
+});
+
 Deno.test("completion also asks the registries named on the command line", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.lines("cookie");

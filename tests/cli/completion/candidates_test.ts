@@ -246,6 +246,21 @@ Deno.test("completion offers the actors and message types of a set of servers", 
   assert.deepEqual(asked.slice(-2), ["all", { roles: ["web", "db"] }]);
 });
 
+Deno.test("completion offers groups, and the message types of their members", async () => {
+  const live = {
+    groups: () => Promise.resolve([{ word: "caches", description: "a, b" }]),
+    typesOfGroup: (_place, group) => Promise.resolve([{ word: `of-${group}`, description: "" }]),
+  } as Partial<LiveNames> as LiveNames;
+  const ask = (...words: string[]) => answer(commandTree(), { shell: "fish", words, live });
+  const groups = ["group", "caches\ta, b"];
+  assert.deepEqual(await ask("list-groups", ""), groups);
+  assert.deepEqual(await ask("list-servers", "--group", ""), groups);
+  assert.deepEqual(await ask("watch", "--group", ""), groups);
+  assert.deepEqual(await ask("publish", ""), groups);
+  assert.deepEqual(await ask("publish", "caches", ""), ["message type", "of-caches\t"]);
+  assert.deepEqual(await ask("publish", "caches", "forget", ""), []);
+});
+
 Deno.test("every argument and every value of an option has a completion source", () => {
   for (const command of allCommands(commandTree())) {
     if (command.name() === "complete") continue;

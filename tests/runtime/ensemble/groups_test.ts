@@ -272,6 +272,12 @@ Deno.test(
         seen.push(`${change.change} ${change.id} ${JSON.stringify(change.server?.groups)}`);
       }
     })();
+    const others: string[] = [];
+    void (async () => {
+      for await (const { change, id } of b.watch({ id: "a", signal: end.signal })) {
+        others.push(`${change} ${id}`);
+      }
+    })();
     const x = member(a, "x");
     await eventually(() => seen.length === 1, "the first member");
     member(a, "y");
@@ -286,6 +292,7 @@ Deno.test(
     await eventually(() => seen.length === 3, "the last one left");
     end.abort();
     await watching;
+    assert.deepEqual(others, ["present a"], "members are news only to those that watch the group");
     assert.deepEqual(seen, ['changed a {"g":1}', 'changed a {"g":2}', "changed a {}"]);
     await assert.rejects(b.lookup({ group: "" }), { code: "INVALID_INPUT" });
   }),
