@@ -81,8 +81,8 @@ export interface RollBackOptions extends LoaderSetOptions {
 }
 
 /**
- * Goes back from the newest load that any server of a set has and has not gone back from, in all
- * servers that have it.
+ * Goes back from the newest version that was loaded into any server of a set and not gone back from,
+ * in all servers that have it.
  *
  * @param moduleId only loads of this module: its id, or its path.
  * @throws {EnsembleError} if there is none, or a server did not go back.
@@ -124,19 +124,24 @@ async function goBackFromNewest(
     const what = moduleId === undefined ? "nothing is loaded" : `${moduleId} is not loaded`;
     throw new EnsembleError(`${what} that could be gone back from${failures(failed, servers)}`);
   }
-  const having = servers.filter((server) => {
-    const outcome = found.get(server)!;
-    return !outcome.error && outcome.result.some(({ id }) => id === newest.id);
-  });
   const { module, hash, by, time } = newest;
+  // By its hash: a roll-out that was killed and then repeated was one load each.
+  const having = new Map(servers.flatMap((server): [string, string][] => {
+    const own = found.get(server)!.result
+      ?.findLast((load) => load.module === module && load.hash === hash);
+    return own ? [[server, own.id]] : [];
+  }));
   if (!quiet) {
     printNotice(
       `... ${dryRun ? "would go" : "going"} back from ${module} ${hash}, which ${by} loaded at ` +
-        `${new Date(time).toISOString()}, in ${having.length} of ${servers.length} servers`,
+        `${new Date(time).toISOString()}, in ${having.size} of ${servers.length} servers`,
     );
   }
-  if (dryRun) return printDryRun(having, { json });
-  const back = await loaders.each(having, (loader) => goBackIn(loader, { ...newest, timeout }));
+  if (dryRun) return printDryRun(loaders, [...having.keys()], { json });
+  const back = await loaders.each(
+    [...having.keys()],
+    (loader, server) => goBackIn(loader, { id: having.get(server)!, module, timeout }),
+  );
   for (const server of servers) {
     const outcome = back.get(server);
     if (outcome?.error) note(server, outcome.error);
@@ -146,7 +151,7 @@ async function goBackFromNewest(
       failed.set(server, new EnsembleError(outcome.result.line));
       if (json || quiet) printError(`${loaders.label(server)}${outcome.result.line}`);
     } else if (!failed.has(server) && !json && !quiet) {
-      printLine(`${loaders.label(server)}unchanged: it does not have that load`);
+      printLine(`${loaders.label(server)}unchanged: it does not have that version`);
     }
   }
   if (json) {
@@ -165,10 +170,14 @@ async function goBackFromNewest(
   }
 }
 
-function printDryRun(having: readonly string[], { json }: { json: boolean }): void {
+function printDryRun(
+  loaders: LoaderSet,
+  having: readonly string[],
+  { json }: { json: boolean },
+): void {
   for (const server of having) {
     if (json) printJson({ server, result: { dryRun: true } }, { oneLine: true });
-    else printLine(`${server}: would go back`);
+    else printLine(`${loaders.label(server)}would go back`);
   }
 }
 

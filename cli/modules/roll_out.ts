@@ -347,7 +347,9 @@ class RollOut {
     const result = left.length === 0
       ? `${begun.length === 1 ? "it is" : `all ${begun.length} are`} back`
       : `not back: ${left.join(", ")}`;
-    throw new EnsembleError(`${why}; ${result}`);
+    const others = this.#at("done").filter(({ outcomes }) => !outcomes).length;
+    const kept = others > 0 ? `; ${others} had it before, and still do` : "";
+    throw new EnsembleError(`${why}; ${result}${kept}`);
   }
 
   /** Goes back in servers. Returns the ids of those that are not back. */

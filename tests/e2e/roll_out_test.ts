@@ -205,7 +205,7 @@ Deno.test("a killed roll-out is seen by load --status, holds its lock for its le
   assert.deepEqual(withoutHashes(outcome.stdout), [
     "web1: back to greeting.js HASH, called its install()",
     "web2: back to greeting.js HASH, called its install()",
-    "web3: unchanged: it does not have that load",
+    "web3: unchanged: it does not have that version",
   ]);
   assert.match(
     outcome.stderr,
