@@ -103,6 +103,18 @@ export class LoaderSet {
     return found.sort((a, b) => a.id < b.id ? -1 : 1);
   }
 
+  /** The ids of servers of the set that cannot be reached, and so are not found. */
+  async unreachable(): Promise<string[]> {
+    const set = this.#set;
+    if (set !== "all" && "ids" in set) return [];
+    const states = ["unreachable"] as const;
+    const lists = set === "all"
+      ? [listServers(this.actors, { states })]
+      : set.roles.map((role) => listServers(this.actors, { role, states }));
+    const ids = (await Promise.all(lists)).flat().map(({ id }) => id);
+    return [...new Set(ids)].sort();
+  }
+
   /** The entry that a server has now; undefined if there is none. */
   async lookup(id: string): Promise<RegistryEntry | undefined> {
     return (await registryClient(this.actors).lookup({ id })).entry;

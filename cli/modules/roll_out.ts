@@ -121,6 +121,10 @@ class RollOut {
   /** Rolls out to servers, and to those that join them meanwhile. */
   async run(entries: readonly SetEntry[]): Promise<void> {
     using interruption = new Interruption();
+    const unreachable = await this.#loaders.unreachable();
+    if (unreachable.length > 0) {
+      this.#notice(`... left out, since they cannot be reached: ${unreachable.join(", ")}`);
+    }
     try {
       await this.#rollOutTo(entries, interruption);
       for (let round = 0; round < MOST_ROUNDS; round++) {

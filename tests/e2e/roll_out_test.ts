@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
+import { PASSPHRASE } from "../cheap_passphrase.ts";
+import { CTRL_C, Terminal } from "../terminal.ts";
+import { installAdministrator } from "./administrator.ts";
 import { RunningEnsemble, type RunningProcess } from "./running_ensemble.ts";
+
+const PROMPT = "passphrase of the administrator key:";
 
 /** A server with a service whose handlers are those of the module `greeting.js`. */
 const MAIN = `
@@ -69,7 +74,12 @@ class Web implements AsyncDisposable {
   }
 
   static async start(count: number, ...registryOptions: string[]): Promise<Web> {
-    const web = new Web(await RunningEnsemble.start(...registryOptions), count);
+    return await Web.startIn(await RunningEnsemble.start(...registryOptions), count);
+  }
+
+  /** Starts the servers in an ensemble. */
+  static async startIn(ensemble: RunningEnsemble, count: number): Promise<Web> {
+    const web = new Web(ensemble, count);
     await web.ensemble.write("deno.json", "{}");
     await web.ensemble.write("main.js", MAIN);
     await web.write(greeting("first"));
@@ -240,6 +250,8 @@ Deno.test("a roll-out leaves out a server that ends before its turn, and reaches
   const { ensemble } = web;
   const gate = ensemble.path("gate");
   await web.write(greeting("second"));
+  // One that is draining goes on with what it has, so it gets the version, too.
+  await ensemble.lines("eval", "web2", "void ensemble.drain()");
   const health = `await Deno.stat(${JSON.stringify(gate)}).then(() => true, () => false)`;
   const rolling = ensemble.spawn(
     ..."load --json --wait 60 --role web --health".split(" "),
@@ -302,4 +314,39 @@ Deno.test("a server that starts again has what was rolled out, until it goes bac
   assert.deepEqual(await web.greetings(), ["first", "first"]);
   await restart();
   assert.deepEqual(await web.greetings(), ["first", "first"]);
+});
+
+Deno.test("a roll-out asks for the passphrase once, and after Ctrl-C what to do", async () => {
+  const ensemble = new RunningEnsemble();
+  await ensemble.lines("cookie");
+  await installAdministrator(ensemble);
+  await ensemble.startRegistry();
+  await using web = await Web.startIn(ensemble, 2);
+  await web.write(illIn("web2"));
+  const command = [...ensemble.places.program, ..."load --role web --wait 60".split(" "), web.file];
+  const answering = async (choose: (terminal: Terminal) => void) => {
+    await using terminal = new Terminal(ensemble.places, command);
+    await terminal.shows(PROMPT);
+    terminal.type(`${PASSPHRASE}\r`);
+    await terminal.shows("web1: ");
+    await web.servers.get("web2")!.logs(++loads, /loaded greeting\.js|made current again/);
+    terminal.type(CTRL_C);
+    await terminal.shows("interrupted: 2 of 2 servers have the new version; what now?");
+    choose(terminal);
+    return await terminal.end();
+  };
+  let loads = 0;
+  const back = await answering((terminal) => terminal.type("\r"));
+  assert.equal(back.code, 1);
+  assert.match(back.screen, /^web1: back to greeting\.js \w+, called its install\(\)$/m);
+  assert.match(back.screen, /^web2: back to greeting\.js \w+, called its install\(\)$/m);
+  assert.match(back.screen, /error: interrupted; all 2 are back$/m);
+  assert.equal(back.screen.split(/✔|✓/).length - 1, 2, "the passphrase and the choice");
+
+  const left = await answering((terminal) => terminal.type(CTRL_C));
+  assert.equal(left.code, 1);
+  assert.match(left.screen, /interrupted; 2 of 2 servers have the new version: to go on, load it/);
+  const { right } = await installAdministrator(ensemble);
+  const status = await ensemble.lines("load", "--status", "--role", "web", ...right);
+  assert.equal(new Set(status.map((line) => /"(\w{64})"/.exec(line)![1])).size, 1);
 });
