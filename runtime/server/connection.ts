@@ -27,8 +27,10 @@ import type { Peer } from "./peers.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
+const NOTHING: Uint8Array<ArrayBuffer> = new Uint8Array();
+
 /** An empty frame: a heartbeat. */
-const HEARTBEAT = new Uint8Array(0);
+const HEARTBEAT = NOTHING;
 
 /** A frame of one byte: requests a heartbeat. */
 const PROBE = new Uint8Array([0xc0]);
@@ -242,7 +244,8 @@ export class Connection {
         while ((this.#unwritten = rest.length) > 0) {
           const written = await this.#stream.write(rest);
           this.#sentBytes += written;
-          rest = rest.subarray(written);
+          // Mostly it is all of them, and making an array takes time.
+          rest = written === rest.length ? NOTHING : rest.subarray(written);
         }
       }
       // Once this one is closed, the next connection to the peer may be writing from its buffers.

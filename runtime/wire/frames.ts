@@ -84,7 +84,9 @@ export class FrameReader {
   /** Reads available data from the stream. Returns false at its end. */
   async fill(): Promise<boolean> {
     this.#makeRoom();
-    const count = await this.#stream.read(this.buffer.subarray(this.#filled));
+    // Mostly it is empty, and making an array takes time.
+    const room = this.#filled === 0 ? this.buffer : this.buffer.subarray(this.#filled);
+    const count = await this.#stream.read(room);
     if (count === null) return false;
     this.#filled += count;
     if (count < IDLE_CAPACITY / 2) this.#small++;
@@ -103,7 +105,7 @@ export class FrameReader {
     if (!isFull && rest > 0) return;
     const before = this.buffer;
     const target = this.#nextBuffer(rest, isFull);
-    target.set(before.subarray(this.#read, this.#filled), 0);
+    if (rest > 0) target.set(before.subarray(this.#read, this.#filled), 0);
     if (target !== before) giveBack(before);
     this.buffer = target;
     this.#read = 0;
