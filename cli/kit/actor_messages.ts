@@ -7,7 +7,6 @@ import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import type { ActorRef } from "../../runtime/actor/references.ts";
 import { controlClient } from "../../runtime/ensemble/remote.ts";
 import { ActorError, EnsembleError } from "../../runtime/errors.ts";
-import { didYouMean, nearest } from "./suggestions.ts";
 
 /** A message of a command. */
 export interface Message {
@@ -49,8 +48,8 @@ export async function tellActor(
   const { server, actor } = ref;
   const names = await controlClient(actors, server).listActors(); // This also connects.
   if (typeof actor === "string" && !names.includes(actor)) {
-    const suggestion = didYouMean(nearest(actor, names));
-    throw new EnsembleError(`unknown actor: ${ref}${suggestion}`, { code: "UNKNOWN_ACTOR" });
+    const message = `unknown actor: ${ref}${await suggest(actor, names)}`;
+    throw new EnsembleError(message, { code: "UNKNOWN_ACTOR" });
   }
   actors.tell(ref, message);
 }
@@ -70,13 +69,18 @@ async function explanationOf(
   { actors, ref, type }: { actors: ActorSystem; ref: ActorRef; type: string },
 ): Promise<string | undefined> {
   const server = controlClient(actors, ref.server);
+  // A handler that asks another actor may pass on these codes.
   if (code === "UNKNOWN_ACTOR") {
-    return didYouMean(nearest(`${ref.actor}`, await server.listActors()));
+    const names = await server.listActors();
+    return names.includes(`${ref.actor}`) ? undefined : await suggest(`${ref.actor}`, names);
   }
   if (code !== "UNEXPECTED_MESSAGE") return undefined;
-  const [known] = await server.describeActors({ actor: ref.actor });
-  if (!known?.types) return undefined;
-  const types = known.types;
-  const near = didYouMean(nearest(type, types));
-  return `; it takes ${types.join(", ") || "no requests"}${near}`;
+  const [{ types } = {}] = await server.describeActors({ actor: ref.actor });
+  if (!types || types.includes(type)) return undefined;
+  return `; it takes ${types.join(", ") || "no requests"}${await suggest(type, types)}`;
+}
+
+async function suggest(typed: string, names: readonly string[]): Promise<string> {
+  const { didYouMean, nearest } = await import("./suggestions.ts");
+  return didYouMean(nearest(typed, names));
 }
