@@ -96,6 +96,8 @@ let parts = 0;
 let costly = 0;
 /** The largest binary data of the message that is worth a buffer of its own. */
 let payload: Extent = NO_PAYLOAD;
+/** Whether a tree is being written, which may be smaller as a graph. */
+let isTree = false;
 /** The objects of the graph being written, with their numbers, in order. */
 let numbers: Map<object, number> | undefined;
 
@@ -142,6 +144,7 @@ export function closeFrame(pair: Pair, expires: boolean): void {
 export function leaveFrame(): void {
   outbox?.abandon();
   outbox = numbers = undefined;
+  isTree = false;
   bytes = EMPTY;
 }
 
@@ -192,10 +195,13 @@ export function writeActorId(id: unknown): void {
  */
 export function writeMessage(message: unknown): void {
   const before = at;
+  isTree = typeof message === "object" && message !== null;
   try {
     writeValue(message, 0);
+    isTree = false;
   } catch (error) {
     if (!(error instanceof TreeError)) throw error;
+    isTree = false;
     at = before;
     parts = costly = 0;
     payload = NO_PAYLOAD;
@@ -630,6 +636,7 @@ function reserve(room: number): void {
 
 function requireSize(size: number): void {
   if (size <= MAX_MESSAGE) return;
+  if (isTree) throw new TreeError();
   throw new ProtocolError(
     `the message is too large: it may have at most ${MAX_MESSAGE} bytes`,
   );

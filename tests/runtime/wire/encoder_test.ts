@@ -339,6 +339,16 @@ Deno.test("writeEnvelope writes a message of the largest size, and refuses a lar
   assertUnsendable("\ud800".repeat(MAX_MESSAGE / 2), /^the message is too large: /);
 });
 
+Deno.test("writeEnvelope writes an object once if the message would be too large with it twice", () => {
+  const large = new Uint8Array(MAX_MESSAGE / 2);
+  const [one, other, ...rest] = send([large, large, "x"]) as unknown[];
+  assert.equal((one as Uint8Array).length, large.length);
+  assert.equal(one === other, true);
+  assert.deepEqual(rest, ["x"]);
+  const texts = Array(3).fill("x".repeat(MAX_MESSAGE / 2));
+  assertUnsendable(texts, /^the message is too large: /);
+});
+
 Deno.test("writeEnvelope reserves no room for a message that is too large", () => {
   let largest = 0;
   const outbox = new (class extends Outbox {

@@ -124,7 +124,7 @@ Deno.test("the first piece says how long the message is, and where its payload i
 Deno.test("values of all kinds arrive in pieces as they were", () => {
   const bytes = new Uint8Array(MIB).map((_, i) => i * 31);
   const { buffer } = bytes;
-  const cycle: Record<string, unknown> = { bytes: bytes.slice(0, MAX_FRAME + 1) };
+  const cycle: Record<string, unknown> = { bytes };
   cycle.self = cycle;
   const values: unknown[] = [
     bytes,
