@@ -138,7 +138,7 @@ Deno.test("ping loads no module of Node.js that takes long to load", async () =>
     }
   }
   // A bundle loads node:process when it is used.
-  const cheap = ["node:buffer", "node:path", "node:process", "node:url"];
+  const cheap = ["node:buffer", "node:path", "node:process"];
   assert.deepEqual([...loaded].filter((name) => !cheap.includes(name)), []);
 });
 

@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import {
   Argument,
   Command,
@@ -151,9 +149,10 @@ async function runItself(
   const { isLent, lendServer } = await import("../../runtime/ensemble/process_servers.ts");
   const { readyAfter } = await import("../../runtime/ensemble/run_server.ts");
   const { callMain } = await import("../executables/run_program.ts");
+  const { absolutePath } = await import("../modules/module_reader.ts");
   const { treesBelow } = await import("../modules/unit_building.ts");
   const { operatorName } = await import("../kit/administrator.ts");
-  const file = moduleId.startsWith("file:") ? fileURLToPath(moduleId) : resolve(moduleId);
+  const file = absolutePath(moduleId);
   Object.defineProperty(Deno, "args", { value: args });
   globalThis.process.argv = [Deno.execPath(), file, ...args];
   const by = operatorName();

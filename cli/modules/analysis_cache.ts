@@ -34,31 +34,27 @@ interface Entry extends AnalyzedSource {
 /** The analyses of a program's modules, by module id. */
 export class AnalysisCache {
   readonly #path: string;
-  /** The first line of the file, except for the hash of the rest. */
-  readonly #header: string;
   readonly #known: ReadonlyMap<string, Entry>;
   readonly #used = new Map<string, Entry>();
   #isChanged = false;
 
-  private constructor(path: string, header: string, known: ReadonlyMap<string, Entry>) {
+  private constructor(path: string, known: ReadonlyMap<string, Entry>) {
     this.#path = path;
-    this.#header = header;
     this.#known = known;
   }
 
   /**
    * Reads the file of the program whose entry is the file at `entry`, in a directory that only this
-   * user can read. A file that is damaged, or that another version of this program has written,
-   * counts as empty.
+   * user can read. Each version of this program has files of its own. A file that is damaged counts
+   * as empty.
    *
    * @returns undefined if it is unknown which version of this program runs.
    */
   static async open(directory: string, entry: string): Promise<AnalysisCache | undefined> {
     const version = await programVersion();
     if (version === undefined) return undefined;
-    const path = join(directory, `${await hashText(entry)}.json`);
-    const header = `gxensemble analyses ${version}`;
-    return new AnalysisCache(path, header, await readEntries(path, header));
+    const path = join(directory, await hashText(`${version}\n${entry}`));
+    return new AnalysisCache(path, await readEntries(path));
   }
 
   /** The analysis of a module; undefined if it has to be made. */
@@ -82,9 +78,7 @@ export class AnalysisCache {
   async save(): Promise<void> {
     if (!this.#isChanged && this.#used.size === this.#known.size) return;
     const content = JSON.stringify([...this.#used]);
-    const bytes = new TextEncoder().encode(
-      `${this.#header} ${await hashText(content)}\n${content}`,
-    );
+    const bytes = new TextEncoder().encode(`${await hashText(content)}\n${content}`);
     if (bytes.length > MAX_SIZE) return;
     const directory = join(this.#path, "..");
     const draft = `${this.#path}.${crypto.randomUUID()}`;
@@ -99,7 +93,8 @@ export class AnalysisCache {
   }
 }
 
-async function readEntries(path: string, header: string): Promise<Map<string, Entry>> {
+/** Reads a file: the hash of what follows, and the entries as JSON. */
+async function readEntries(path: string): Promise<Map<string, Entry>> {
   try {
     const { isFile, size, mode, uid } = Deno.lstatSync(path);
     const isOwn = isFile && (mode! & 0o077) === 0 && uid === Deno.uid();
@@ -107,7 +102,7 @@ async function readEntries(path: string, header: string): Promise<Map<string, En
     const text = Deno.readTextFileSync(path);
     const end = text.indexOf("\n");
     const content = text.slice(end + 1);
-    if (text.slice(0, end) !== `${header} ${await hashText(content)}`) return new Map();
+    if (text.slice(0, end) !== await hashText(content)) return new Map();
     const now = Date.now() / 1000;
     // The files that were used last are kept.
     Deno.utimeSync(path, now, now);

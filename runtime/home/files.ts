@@ -135,15 +135,20 @@ export function makePrivate(path: string): void {
  * @throws {Error} if it is larger than {@linkcode MAX_FILE}.
  */
 export async function readWhole(file: Deno.FsFile): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let bytes = new Uint8Array(4096);
   let size = 0;
-  // The size is not reliable: the file may grow, and files in /proc have none.
-  for await (const chunk of file.readable) {
-    size += chunk.length;
+  // Not as a stream, since a command that needs no other would load streams for its cookie. The
+  // size is not reliable: the file may grow, and files in /proc have none.
+  for (let count; (count = await file.read(bytes.subarray(size))) !== null;) {
+    size += count;
     if (size > MAX_FILE) throw new Error(`it is larger than ${MAX_FILE / 1024 / 1024} MiB`);
-    chunks.push(chunk);
+    if (size === bytes.length) {
+      const larger = new Uint8Array(2 * size);
+      larger.set(bytes);
+      bytes = larger;
+    }
   }
-  return await new Blob(chunks).bytes();
+  return bytes.slice(0, size);
 }
 
 function requireOwn(uid: number | null, name: string): void {

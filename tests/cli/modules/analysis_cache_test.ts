@@ -111,7 +111,7 @@ Deno.test("AnalysisCache compiles every module when the compiler options change"
   assert.equal(units.length, 2);
 });
 
-Deno.test("AnalysisCache ignores a file that is damaged, of another version, or open to others", async () => {
+Deno.test("AnalysisCache ignores a file that is damaged or open to others", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "main.ts": "export const a: number = 1;",
@@ -124,7 +124,7 @@ Deno.test("AnalysisCache ignores a file that is damaged, of another version, or 
     intact.slice(0, -1),
     intact.slice(0, intact.length / 2),
     intact.replace("const a = 1", "const a = 2"),
-    intact.replace(/^\S+ \S+ \S+/, "gxensemble analyses 0"),
+    intact.slice(intact.indexOf("\n") + 1),
     `${intact.slice(0, intact.indexOf("\n") + 1)}{}`,
   ];
   for (const damaged of damages) {
@@ -182,10 +182,10 @@ Deno.test("AnalysisCache removes modules that a program no longer has, and the o
   const file = cacheFile(project);
   assert.doesNotMatch(await Deno.readTextFile(file), /one\.ts/);
 
-  const old = project.path("cache/old.json");
+  const old = project.path("cache/old");
   await Deno.writeTextFile(old, "");
   await Deno.utime(old, 0, 0);
-  for (let i = 0; i < 63; i++) await Deno.writeTextFile(project.path(`cache/${i}.json`), "");
+  for (let i = 0; i < 63; i++) await Deno.writeTextFile(project.path(`cache/${i}`), "");
   await project.write("main.ts", "export const a: number = 2;");
   await (await buildCached(project)).cache.save();
   assert.equal([...Deno.readDirSync(project.path("cache"))].length, 64);
