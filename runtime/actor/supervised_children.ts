@@ -63,6 +63,8 @@ export class Turn {
 
 /** Children that are started together, after a delay. */
 interface Restart {
+  /** In the order in which they start. */
+  readonly children: readonly Child[];
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
@@ -133,8 +135,8 @@ export class SupervisedChildren {
   readonly #options: CheckedSupervisor;
   readonly #count: RestartCount;
   readonly #restarts = new Set<Restart>();
-  /** In the order they started. */
-  #children: Child[] = [];
+  /** By id, in the order they started. */
+  readonly #children = new Map<string, Child>();
   #lastId = 0;
   /** Whether it ends its children, and restarts none. */
   #isStopping = false;
@@ -165,7 +167,7 @@ export class SupervisedChildren {
 
   /** The children, in the order they started. */
   list(): ChildInfo[] {
-    return this.#children.map(({ id, actor, status, kind, restarts }) => ({
+    return Array.from(this.#children.values(), ({ id, actor, status, kind, restarts }) => ({
       id,
       ...(actor && status !== "stopped" && { ref: `${actor.ref}` }),
       status,
@@ -196,7 +198,8 @@ export class SupervisedChildren {
     try {
       const actor = this.#start(child);
       child.restarts++;
-      if (!this.#children.includes(child)) this.#children.push(child);
+      // A temporary one was taken off.
+      this.#children.set(id, child);
       return actor;
     } catch (error) {
       this.#retire(child, describeThrown(error));
@@ -217,7 +220,7 @@ export class SupervisedChildren {
     this.#isOver = true;
     this.#cancelRestarts();
     const reason = `its supervisor ${this.#self.ref} has ended`;
-    for (const child of this.#children.toReversed()) {
+    for (const child of [...this.#children.values()].reverse()) {
       if (child.actor) this.#system.endAtOnce(child.actor, reason);
       this.#retire(child, reason);
     }
@@ -259,21 +262,19 @@ export class SupervisedChildren {
   }
 
   #find(id: string): Child {
-    const child = this.#children.find((each) => each.id === id);
+    const child = this.#children.get(id);
     if (child) return child;
     throw new EnsembleError(`${this.#self.ref} has no child ${id}`, { code: "UNKNOWN_ACTOR" });
   }
 
   #add(spec: ChildSpec): Actor {
-    let id = spec.id ?? spec.name;
-    while (id === undefined || (spec.id ?? spec.name) === undefined && this.#has(id)) {
-      id = `${++this.#lastId}`;
-    }
-    if (this.#has(id)) {
-      const { status } = this.#find(id);
-      throw new EnsembleError(`${this.#self.ref} has a child ${id} already: it is ${status}`, {
-        code: "ACTOR_EXISTS",
-      });
+    const id = spec.id ?? spec.name ?? this.#freeId();
+    const other = this.#children.get(id);
+    if (other) {
+      throw new EnsembleError(
+        `${this.#self.ref} has a child ${id} already: it is ${other.status}`,
+        { code: "ACTOR_EXISTS" },
+      );
     }
     const child = new Child(this, {
       supervisor: this.#self,
@@ -283,16 +284,18 @@ export class SupervisedChildren {
       delay: new RestartDelay(this.#options.backoff),
     });
     const actor = this.#start(child);
-    this.#children.push(child);
+    this.#children.set(id, child);
     return actor;
   }
 
-  #has(id: string): boolean {
-    return this.#children.some((child) => child.id === id);
+  #freeId(): string {
+    let id: string;
+    do id = `${++this.#lastId}`; while (this.#children.has(id));
+    return id;
   }
 
-  #forget(child: Child): void {
-    this.#children = this.#children.filter((each) => each !== child);
+  #forget({ id }: Child): void {
+    this.#children.delete(id);
   }
 
   /** Starts a child, for the first time or again. */
@@ -339,7 +342,9 @@ export class SupervisedChildren {
       if (other !== child) await this.#end(other, "for a restart");
       if (this.#isOver) return;
     }
-    const others = group.filter((each) => each !== child && this.#children.includes(each));
+    // The temporary ones are gone.
+    const children = group.filter(({ id }) => this.#children.has(id));
+    const others = children.filter((each) => each !== child);
     const delay = child.delay.next(Date.now() - (child.actor?.startedAt ?? 0));
     const [withOthers, later] = [others.length > 0, delay > 0];
     logger.info(
@@ -354,8 +359,8 @@ export class SupervisedChildren {
         reason,
       },
     );
-    const restart: Restart = { timer: undefined };
-    for (const each of [child, ...others]) {
+    const restart: Restart = { children, timer: undefined };
+    for (const each of children) {
       each.status = "restarting";
       each.pending = restart;
     }
@@ -374,15 +379,19 @@ export class SupervisedChildren {
       case "one-for-one":
         return [child];
       case "one-for-all":
-        return this.#children;
-      case "rest-for-one":
-        return this.#children.slice(this.#children.indexOf(child));
+        return [...this.#children.values()];
+      case "rest-for-one": {
+        const all = [...this.#children.values()];
+        return all.slice(all.indexOf(child));
+      }
     }
   }
 
   async #startTogether(restart: Restart): Promise<void> {
     if (this.#isOver) return;
-    for (const child of this.#children.filter(({ pending }) => pending === restart)) {
+    for (const child of restart.children) {
+      // It may have been stopped, or restarted with others meanwhile.
+      if (child.pending !== restart) continue;
       try {
         this.#start(child);
         child.restarts++;
@@ -445,7 +454,7 @@ export class SupervisedChildren {
   async #endAll(): Promise<void> {
     this.#isStopping = true;
     this.#cancelRestarts();
-    for (const child of this.#children.toReversed()) await this.#end(child, "for good");
+    for (const child of [...this.#children.values()].reverse()) await this.#end(child, "for good");
   }
 
   #cancelRestarts(): void {
