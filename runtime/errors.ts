@@ -37,7 +37,7 @@ export type ErrorCode =
   | "ID_TAKEN"
   /** An argument, an option, a file or a request has an invalid form. */
   | "INVALID_INPUT"
-  /** The sender has reached a limit of the server. */
+  /** A limit of the server, or of the restarts of a supervisor, is reached. */
   | "LIMIT_REACHED"
   /** The actor's mailbox has reached its limit. */
   | "MAILBOX_FULL"

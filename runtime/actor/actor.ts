@@ -192,8 +192,10 @@ export class Actor<Service = any> {
   #finished: PromiseWithResolvers<void> | undefined;
   /** Whether it is shut down in order to be started again, with the messages that wait. */
   #isRestarted = false;
-  /** Whether it has ended, and what waits in its mailbox is kept for its next run. */
-  #rests = false;
+  /**
+   * What happens to the messages that wait, if it has ended and is expected to be started again.
+   */
+  #next: "keep" | "drop" | undefined;
   /** The error for messages that arrive while it shuts down. */
   #refusal: Failure | undefined;
   #dead = false;
@@ -277,7 +279,7 @@ export class Actor<Service = any> {
    * @internal
    */
   get isResting(): boolean {
-    return this.#rests;
+    return this.#next !== undefined;
   }
 
   /** The number of messages waiting in its mailbox. */
@@ -659,7 +661,7 @@ export class Actor<Service = any> {
    * @internal
    */
   takeWaiting(): Envelope[] {
-    this.#rests = false;
+    this.#next = undefined;
     return this.#mailbox.clear().filter((envelope) => {
       const type = messageType(envelope.message);
       const isOld = type === "shutdown" || envelope.replyTo !== undefined ||
@@ -675,18 +677,18 @@ export class Actor<Service = any> {
    * @internal
    */
   failWaiting(): void {
-    this.#rests = false;
+    this.#next = undefined;
     for (const envelope of this.#mailbox.clear()) this.#failEnded(envelope);
   }
 
   /**
    * Cleans up after the body has returned or the actor was killed. Called by the system.
    *
-   * @param rests whether the messages that wait are kept for its next run.
+   * @param next whether the messages that wait are kept for its next run, if there is one.
    *
    * @internal
    */
-  cleanUp(reason: string | undefined, rests: boolean): void {
+  cleanUp(reason: string | undefined, next: "keep" | "drop" | undefined): void {
     this.#dead = true;
     this.#abort?.abort(this.#whyEnded());
     this.#hurry?.abort(this.#whyEnded());
@@ -698,11 +700,11 @@ export class Actor<Service = any> {
     for (const ticker of this.#tickers ?? []) ticker.stop();
     for (const monitor of this.monitors) this.#system.demonitor(monitor);
     this.#reason = reason;
-    this.#rests = rests;
     for (const envelope of this.#open) this.#failEnded(envelope);
     this.#open.clear();
-    if (rests) this.#refusal = undefined;
+    if (next === "keep") this.#refusal = undefined;
     else this.failWaiting();
+    this.#next = next;
   }
 
   /** The exception for code of the actor that receives after its end. */
@@ -835,7 +837,7 @@ export class Actor<Service = any> {
 
   /** Puts an envelope into the mailbox, if its bound allows. */
   #keep(envelope: Envelope, type: string | undefined): void {
-    if (this.#dead && !this.#rests) return this.#failEnded(envelope);
+    if (this.#dead && this.#next !== "keep") return this.#failEnded(envelope);
     const dropped = this.#mailbox.push(envelope, type);
     if (!dropped) return;
     const { limit, overflow } = this.#bound!;

@@ -711,7 +711,7 @@ export class ActorSystem implements Messaging, Receiver {
     actor.children?.killAll();
     const next = actor.keeper?.ended(actor, reason);
     if (!next) this.#forget(actor);
-    actor.cleanUp(reason, next === "keep");
+    actor.cleanUp(reason, next);
     this.#monitors.ended(actor.serial, reason);
   }
 }

@@ -119,8 +119,7 @@ export function describeActor(actor: Actor): ActorInfo {
     serial,
     ...(name !== undefined && { name }),
     group: pathOf(actor.group),
-    // A supervised actor is found after its end only if it is restarted.
-    state: activity === "dead" && keeper ? "restarting" : activity,
+    state: actor.isResting ? "restarting" : activity,
     mailbox: actor.mailboxLength,
     handled: actor.handled,
     age: Date.now() - actor.startedAt,

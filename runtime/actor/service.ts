@@ -219,6 +219,21 @@ export class ServiceProgram {
     this.#types = types;
   }
 
+  /**
+   * Exchanges the handlers while the service waits for its restart. Returns false if it does not
+   * wait any more.
+   *
+   * @throws {InvalidInputError} if they are not handlers; or what `upgrade` throws.
+   */
+  async exchangeAtRest(self: Actor, { handlers, upgrade }: HandlerExchange): Promise<boolean> {
+    typesOf(handlers, this.#options);
+    const state = upgrade ? await upgrade(self.state) : self.state;
+    if (!self.isResting) return false;
+    this.#handlers = handlers;
+    self.state = state;
+    return true;
+  }
+
   /** Exchanges the handlers, or answers why not. Never throws, since the service continues. */
   async #exchange(self: Actor, message: unknown, envelope: Envelope): Promise<void> {
     if (!(message instanceof HandlerExchange)) {
@@ -263,7 +278,8 @@ export type Upgrade = (state: any) => unknown;
 
 /**
  * Exchanges the handlers of a running service of this server between two messages, before all that
- * wait in its mailbox, which is kept. Requests whose handlers have begun are finished by them first.
+ * wait in its mailbox, which is kept. Requests whose handlers have begun are finished by them first. A
+ * service that waits for its restart is started with the new handlers.
  * If the exchange fails, the earlier handlers and state go on.
  *
  * `upgrade` gets the service's state and returns that for the new handlers. It must not change the
@@ -287,6 +303,7 @@ export async function exchangeHandlers(
     throw new InvalidInputError(`${service.ref} is not a service: it has no handlers to exchange`);
   }
   const exchange = new HandlerExchange(handlers, upgrade);
+  if (service.isResting && await service.service.exchangeAtRest(service, exchange)) return;
   await asker.ask(service, exchange, timeout === undefined ? {} : { timeout });
 }
 

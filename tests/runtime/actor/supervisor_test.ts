@@ -9,7 +9,7 @@ import type { ChildSpec, SupervisorOptions } from "../../../runtime/actor/superv
 import { findSupervisor, supervise } from "../../../runtime/actor/supervisor.ts";
 import { EnsembleError } from "../../../runtime/errors.ts";
 import { CapturedLogs, eventually } from "../server/captured_logs.ts";
-import { startSystem } from "./linked_systems.ts";
+import { LinkedSystems, startSystem } from "./linked_systems.ts";
 
 const OFTEN = { restarts: Infinity, within: 1 };
 
@@ -241,6 +241,45 @@ Deno.test("a restarted actor stays in its groups, and gets no request of theirs 
   assert.equal(system.groups.counts, undefined);
 });
 
+Deno.test("actors of other servers keep the reference of a restarted actor, and hear of its ends", async () => {
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  const noted = new Noted();
+  for (const system of [near, far]) {
+    // As the actor `server` of a server.
+    system.serve("server", {
+      monitor({ monitor, actor }: { monitor: number; actor: string }, { sender }) {
+        const watcher = new ActorRef(sender.server, "server");
+        system.watch({ monitor, watcher, watched: new ActorRef(system.id, actor) });
+      },
+      down: ({ monitor, reason }: { monitor: number; reason?: string }, { sender }) =>
+        system.down({ monitor, server: sender.server, reason }),
+    });
+  }
+  supervise(far, "top", { intensity: OFTEN, children: [noted.child("a")] });
+  const news: unknown[] = [];
+  const watcher = near.spawn(undefined, async (self) => {
+    self.monitor("a@far");
+    await self.loop([onDown(({ reason }) => void news.push(reason))]);
+  });
+  assert.equal(await near.ask("a@far", { type: "get" }), "a");
+  const asks = ["crash", "get"].map((type) => near.ask("a@far", { type }));
+  await assert.rejects(asks[0]!, { message: "a crashed", code: "FAILED" });
+  assert.equal(await asks[1], "a");
+  await eventually(() => news.length === 1);
+  assert.deepEqual(news, ["a crashed"]);
+  // What hangs is killed from afar: its asker is told at once.
+  const hanging = near.ask("a@far", { type: "hang" }, { timeout: Infinity });
+  await eventually(() => far.find("a")?.handled === 2);
+  const behind = near.ask("a@far", { type: "get" });
+  await eventually(() => far.find("a")?.mailboxLength === 1);
+  far.kill("a", "it hangs");
+  await assert.rejects(hanging, { code: "ACTOR_ENDED", message: "a@far has ended: it hangs" });
+  assert.equal(await behind, "a");
+  watcher.exit();
+  for (const id of ["top", "server"]) far.kill(id);
+});
+
 Deno.test("a restart hands over the last state that was set", async () => {
   const system = startSystem();
   const add = (_request: object, context: HandlerContext<number>) => ++context.state;
@@ -279,6 +318,30 @@ Deno.test("a restarted service runs the handlers that were exchanged", async () 
   for (let i = 0; i < 2; i++) {
     system.kill("a");
     assert.equal(await system.ask("a", { type: "get" }), "new");
+  }
+  await shutDown(system);
+});
+
+Deno.test("handlers can be exchanged while a service waits for its restart", async () => {
+  const system = startSystem();
+  const get = (_request: object, { state }: HandlerContext) => state;
+  supervise(system, "top", {
+    intensity: OFTEN,
+    backoff: { initial: 20, max: 20 },
+    children: [false, true].map((keepMailbox) => (
+      { name: `keeps-${keepMailbox}`, keepMailbox, state: 1, serve: { get } }
+    )),
+  });
+  for (const name of ["keeps-false", "keeps-true"]) {
+    system.kill(name);
+    const service = system.find(name)!;
+    assert(service.isResting);
+    const handlers = { get: (_request: object, { state }: HandlerContext) => `new ${state}` };
+    const fails = { service, handlers, upgrade: () => Promise.reject(new Error("not that")) };
+    await assert.rejects(exchangeHandlers(system, fails), { message: "not that" });
+    await exchangeHandlers(system, { service, handlers, upgrade: (state: number) => state + 1 });
+    await eventually(() => system.find(name)?.activity === "receiving");
+    assert.equal(await system.ask(name, { type: "get" }), "new 2");
   }
   await shutDown(system);
 });
