@@ -460,15 +460,17 @@ Deno.test("a server that stops while a peer comes in keeps no connection to it",
   const gate = Promise.withResolvers<void>();
   const { digest } = crypto.subtle;
   let calls = 0;
-  // The first is b's, which has accepted a and does not use the connection yet.
+  // The second is b's, which has admitted a and does not use the connection yet.
   crypto.subtle.digest = async (...args) => {
-    if (++calls === 1) await gate.promise;
+    if (++calls === 2) await gate.promise;
     return await digest.apply(crypto.subtle, args);
   };
   try {
-    await a.connect(b.id, [...b.entry.addresses]);
+    const connecting = a.connect(b.id, [...b.entry.addresses]).catch(() => {});
+    await eventually(() => calls === 2, "b has admitted a");
     await ensemble.stop(b);
     gate.resolve();
+    await connecting;
     await eventually(() => a.session(b.id) === undefined, "it is gone");
   } finally {
     gate.resolve();
