@@ -196,6 +196,20 @@ class Load implements AsyncDisposable {
     });
   }
 
+  /** Has the watchers begin, all at once, and prints how long that takes. */
+  async watch(watchers: number): Promise<void> {
+    const pids = this.#registries.map(({ pid }) => pid);
+    const spent = () => pids.map((pid) => processorTime(pid).reduce((a, b) => a + b) / 1000);
+    const [start, before] = [performance.now(), spent()];
+    await Promise.all(this.#groups.map((group) => group.watch()));
+    const took = spent().map((time, at) => (time - before[at]!).toFixed(1));
+    console.log(
+      `${watchers} watchers know their servers after ${secondsSince(start)}; processor ${
+        took.join(", ")
+      } s`,
+    );
+  }
+
   /** Makes changes, and prints how long each takes to reach all who watch. */
   async change(changes: number): Promise<void> {
     const watching = Math.min(count(options.watchers), count(options.servers));
@@ -295,6 +309,11 @@ async function main(): Promise<void> {
   if (servers > 0) {
     await load.startServers(servers);
     await load.measure(`${servers} servers`);
+    const watchers = count(options.watchers);
+    if (watchers > 0) {
+      await load.watch(watchers);
+      await load.measure(`${servers} servers, ${watchers} watchers`);
+    }
     if (changes > 0) await load.change(changes);
     if (options.kill) await load.kill(servers);
   }

@@ -13,7 +13,7 @@ interface Bounds {
 }
 
 /** While the registry is away: its servers find it soon when it is back. */
-const AWAY: Bounds = { first: 1_000, longest: 3_000 };
+const AWAY: Bounds = { first: 500, longest: 3_000 };
 
 /**
  * While it is busy with those that came before. Each attempt takes some of its time, so there have

@@ -69,6 +69,9 @@ export const MAX_ADDRESSES = 16;
 /** The longest address, in UTF-16 code units of its list form. */
 export const MAX_ADDRESS = 512;
 
+/** What an address has besides its host and path, in UTF-16 code units of its list form. */
+const SHORTEST_ADDRESS = 32;
+
 /** The maximum number of a server's roles. */
 export const MAX_ROLES = 32;
 
@@ -355,6 +358,12 @@ export function membersIn({ groups }: Pick<OwnEntry, "groups">, group: string): 
   return groups && Object.hasOwn(groups, group) ? groups[group]! : 0;
 }
 
+/** Whether a cursor of the same store comes before another. */
+export function isOlder(cursor: string | undefined, other: string | undefined): boolean {
+  return cursor !== undefined && other !== undefined && epochOf(cursor) === epochOf(other) &&
+    revisionOf(cursor) < revisionOf(other);
+}
+
 /** Formats a registered server for messages: `httpd1 (pid 123 on host a)`. */
 export function describeServer(
   { id, pid, host }: Pick<RegistryEntry, "id" | "pid" | "host">,
@@ -407,6 +416,9 @@ const instance = bytes(INSTANCE_LENGTH, INSTANCE_LENGTH);
 /** An address that fits into an entry. */
 const shortAddress: Check<Address> = (value) => {
   const checked = address(value);
+  const { length } = checked.kind === "unix" ? checked.host + checked.path : checked.host;
+  // In the list form, a code unit takes at most seven characters.
+  if (7 * length <= MAX_ADDRESS - SHORTEST_ADDRESS) return checked;
   if (formatAddress(checked).length <= MAX_ADDRESS) return checked;
   throw new InvalidInputError(`an address must not be longer than ${MAX_ADDRESS} characters`);
 };

@@ -6,17 +6,18 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { AskOptions } from "../actor/messaging.ts";
 import type { Client } from "../actor/service.ts";
-import { ProtocolError } from "../errors.ts";
 import { within } from "../timeout.ts";
 import { formatAddressUrl } from "../wire/address.ts";
 import { WatchQueue } from "./watch_queue.ts";
 import { sameInstance } from "./credentials.ts";
+import { EntryList, type LoadedEntries } from "./entry_list.ts";
 import { RegistryPauses, shortened } from "./registry_pauses.ts";
 import {
   type ChangeKind,
   type ChangesQuery,
   type EntryChange,
   epochOf,
+  isOlder,
   MAX_WATCHED_GROUPS,
   MAX_WATCHED_IDS,
   MAX_WATCHED_ROLES,
@@ -25,7 +26,6 @@ import {
   type RegistryEntry,
   type RegistryHandlers,
   revisionOf,
-  SERVER_STATES,
   type Staleness,
 } from "./registry_protocol.ts";
 
@@ -91,8 +91,16 @@ interface Feed extends Watched {
   isFollowed: boolean;
   /** Whether changes were missed, so that it has to be loaded again. */
   isLost: boolean;
+  /** What is loaded again. */
+  list?: EntryList | undefined;
   /** When it was last used. */
   used: number;
+}
+
+/** How entries are fetched. */
+interface FetchOptions {
+  readonly options?: AskOptions | undefined;
+  readonly list?: EntryList | undefined;
 }
 
 /**
@@ -174,7 +182,7 @@ export class RegistryView {
    * @throws {EnsembleError} if the registry does not answer.
    */
   async refresh(id: string, options?: AskOptions): Promise<RegistryEntry | undefined> {
-    return (await this.#load({ id }, options)).get(id);
+    return (await this.#load({ id }, { options })).get(id);
   }
 
   /**
@@ -226,7 +234,7 @@ export class RegistryView {
     if (feed) feed.used = performance.now();
     if (feed && this.#isTrue(feed)) return sorted(feed.entries);
     try {
-      return sorted(await this.#load(watched, options));
+      return sorted(await this.#load(watched, { options }));
     } catch (error) {
       if (!feed) throw error;
       this.useLastKnown(error as Error);
@@ -332,7 +340,10 @@ export class RegistryView {
   }
 
   /** Loads entries, and follows them. Gives what is known then. */
-  async #load(watched: Watched, options?: AskOptions): Promise<ReadonlyMap<string, RegistryEntry>> {
+  async #load(
+    watched: Watched,
+    options?: FetchOptions,
+  ): Promise<ReadonlyMap<string, RegistryEntry>> {
     const { entries, cursor } = await this.#fetch(watched, options);
     const feed = this.#feedOf(watched) ?? this.#add(watched);
     feed.used = performance.now();
@@ -362,33 +373,19 @@ export class RegistryView {
     feed.isLost = false;
   }
 
+  /** Fetches entries; `list` has the pages that were fetched before, if any. */
   async #fetch(
-    { id, role, group }: Watched,
-    options?: AskOptions,
-  ): Promise<{ entries: Map<string, RegistryEntry>; cursor: string }> {
+    watched: Watched,
+    { options, list = new EntryList(this.#registry, watched) }: FetchOptions = {},
+  ): Promise<LoadedEntries> {
+    const { id } = watched;
     if (id !== undefined) {
       const answer = await this.#registry.lookup({ id }, options);
       this.#noteStaleness(answer);
       const { entry, cursor } = answer;
       return { entries: new Map(entry && [[id, entry]]), cursor };
     }
-    const entries = new Map<string, RegistryEntry>();
-    let cursor: string | undefined;
-    let after: string | undefined;
-    while (true) {
-      const page = await this.#registry.list(
-        { role, group, states: SERVER_STATES, after },
-        options,
-      );
-      this.#noteStaleness(page);
-      for (const entry of page.entries) entries.set(entry.id, entry);
-      cursor ??= page.cursor;
-      if (page.next === undefined) return { entries, cursor };
-      if (after !== undefined && page.next <= after) {
-        throw new ProtocolError(`the registry repeats its list after ${after}`);
-      }
-      after = page.next;
-    }
+    return await list.load((page) => this.#noteStaleness(page), options);
   }
 
   /** Loads what is to be watched, as soon as the registry answers; undefined if that ends first. */
@@ -397,11 +394,12 @@ export class RegistryView {
     { queue, options }: { queue: WatchQueue<WatchedChange>; options: WatchOptions },
   ): Promise<Feed | undefined> {
     const pauses = new RegistryPauses();
+    const list = new EntryList(this.#registry, watched);
     for (let failures = 0;; failures++) {
       if (queue.isClosed) return undefined;
       try {
         // Entries that are followed, or last known, need not be loaded.
-        if (this.#feedOf(watched)?.cursor === undefined) await this.#load(watched);
+        if (this.#feedOf(watched)?.cursor === undefined) await this.#load(watched, { list });
         if (failures > 0) options.onBack?.();
         return this.#feedOf(watched);
       } catch (error) {
@@ -542,7 +540,9 @@ export class RegistryView {
 
   /** Loads a feed whose changes were missed, and gives its watchers the difference. */
   async #reload(feed: Feed): Promise<void> {
-    const { entries, cursor } = await this.#fetch(feed);
+    const list = feed.list ??= new EntryList(this.#registry, feed);
+    const { entries, cursor } = await this.#fetch(feed, { list });
+    feed.list = undefined;
     const changes = differences(feed, entries, revisionOf(cursor));
     this.#set(feed, entries, cursor);
     for (const change of changes) {
@@ -601,12 +601,6 @@ export class RegistryView {
 function isIn({ role, group }: Watched, entry: RegistryEntry): boolean {
   if (role !== undefined) return entry.roles.includes(role);
   return group === undefined || membersIn(entry, group) > 0;
-}
-
-/** Whether a cursor of the same store comes before another. */
-function isOlder(cursor: string | undefined, other: string | undefined): boolean {
-  return cursor !== undefined && other !== undefined && epochOf(cursor) === epochOf(other) &&
-    revisionOf(cursor) < revisionOf(other);
 }
 
 function sorted(entries: ReadonlyMap<string, RegistryEntry>): RegistryEntry[] {

@@ -15,7 +15,7 @@ import type { Handlers, RequestCheck } from "../actor/service.ts";
 import { describeValue } from "../inspection.ts";
 import { shorten } from "../safe_text.ts";
 import { InvalidInputError } from "../errors.ts";
-import { type Address, formatAddress, parseAddresses } from "../wire/address.ts";
+import { type Address, validAddress } from "../wire/address.ts";
 import type { Bytes } from "./credentials.ts";
 
 /**
@@ -108,9 +108,16 @@ export function parts<Parts extends Record<string, unknown>>(
   return (value) => {
     if (typeof value !== "object" || value === null) throw new Mismatch(value, "an object");
     const checked: Record<string, unknown> = {};
-    for (const [key, check] of entries) {
-      const part = within(key, () => check((value as Record<string, unknown>)[key]));
-      if (part !== undefined) checked[key] = part;
+    let key = "";
+    try {
+      for (let at = 0; at < entries.length; at++) {
+        const [name, check] = entries[at]!;
+        key = name;
+        const part = check((value as Record<string, unknown>)[key]);
+        if (part !== undefined) checked[key] = part;
+      }
+    } catch (error) {
+      throw locate(error, key);
     }
     return checked as Parts;
   };
@@ -139,6 +146,8 @@ export function text(length: number): Check<string> {
 export function utf8(length: number): Check<string> {
   return (value) => {
     const isShort = typeof value === "string" && value.length <= length;
+    // A code unit takes at most three bytes.
+    if (isShort && 3 * value.length <= length) return value;
     if (isShort && new TextEncoder().encode(value).length <= length) return value;
     throw new Mismatch(value, `a text of up to ${length} bytes`);
   };
@@ -217,8 +226,14 @@ export function listOf<Item>(check: Check<Item>, length: number): Check<Item[]> 
     if (!Array.isArray(value) || value.length > length) {
       throw new Mismatch(value, `a list of up to ${length}`);
     }
-    // By index, since an array with holes is longer than its items.
-    return Array.from(value, (item, index) => within(index, () => check(item)));
+    const items: Item[] = [];
+    try {
+      // By index, since an array with holes is longer than its items.
+      while (items.length < value.length) items.push(check(value[items.length]));
+    } catch (error) {
+      throw locate(error, items.length);
+    }
+    return items;
   };
 }
 
@@ -238,14 +253,19 @@ export function recordOf<Value>(
   value: Check<Value>,
   count: number,
 ): Check<Record<string, Value>> {
+  const entry = (name: string, part: unknown): [string, Value] => {
+    try {
+      return [key(name), value(part)];
+    } catch (error) {
+      throw locate(error, name);
+    }
+  };
   return (given) => {
     if (typeof given !== "object" || given === null) throw new Mismatch(given, "an object");
     const entries = Object.entries(given);
     if (entries.length > count) throw new Mismatch(given, `an object of up to ${count} parts`);
     // Unlike an assignment, this makes a property of any name, `__proto__` included.
-    return Object.fromEntries(
-      entries.map(([name, part]) => within(name, () => [key(name), value(part)])),
-    );
+    return Object.fromEntries(entries.map(([name, part]) => entry(name, part)));
   };
 }
 
@@ -288,18 +308,14 @@ const anyAddress = byKind<Address>({
 /** A valid address; the file of a socket, which is not in its text form, is kept. */
 export const address: Check<Address> = (value) => {
   const checked = anyAddress(value);
-  const read = parseAddresses(formatAddress(checked))[0]!;
+  const read = validAddress(checked);
   return checked.kind === "unix" && checked.file
     ? { ...read, file: checked.file } as Address
     : read;
 };
 
-/** Adds the containing part to a mismatch. */
-function within<Value>(key: string | number, check: () => Value): Value {
-  try {
-    return check();
-  } catch (error) {
-    if (error instanceof Mismatch) error.path.push(key);
-    throw error;
-  }
+/** Adds the containing part to the error of a check, if that is a mismatch. */
+function locate(error: unknown, key: string | number): unknown {
+  if (error instanceof Mismatch) error.path.push(key);
+  return error;
 }

@@ -82,7 +82,7 @@ export function isLocal(address: Address): boolean {
 
 /** The address of a UNIX socket on this host. The path is absolute. */
 export function localUnixAddress(path: string): UnixAddress {
-  return unixAddress(hostName(), path, path);
+  return unixAddress(hostName(), path, () => path);
 }
 
 /**
@@ -104,6 +104,18 @@ export function addressesFromData(data: readonly Datum[]): Address[] {
     const isListOfAddresses = isList(datum) && !isKeyword(datum[0]);
     return isListOfAddresses ? datum.map(parseAddress) : [parseAddress(datum)];
   });
+}
+
+/**
+ * The address with these parts.
+ *
+ * @throws {InvalidInputError} if one of them is invalid, as {@linkcode parseAddresses} does.
+ */
+export function validAddress(address: Address): Address {
+  const text = () => formatAddress(address);
+  return address.kind === "unix"
+    ? unixAddress(address.host, address.path, text)
+    : internetAddress(address.kind, formatEndpoint(address), text);
 }
 
 /** Formats an address as a list: `(unix: "host" "/path")`, `(tcp: "host:port")`. */
@@ -136,10 +148,10 @@ function parseAddress(datum: Datum): Address {
   if (!isList(datum)) throw addressError(text, EXPECTED);
   const [kind, first, second] = datum;
   if (isKeyword(kind, "unix") && typeof first === "string" && typeof second === "string") {
-    if (datum.length === 3) return unixAddress(first, second, text);
+    if (datum.length === 3) return unixAddress(first, second, () => text);
   } else if (isKeyword(kind, "tcp") || isKeyword(kind, "tls")) {
     if (typeof first === "string" && datum.length === 2) {
-      return internetAddress(kind.keyword as "tcp" | "tls", first, text);
+      return internetAddress(kind.keyword as "tcp" | "tls", first, () => text);
     }
   }
   throw addressError(text, EXPECTED);
@@ -148,43 +160,49 @@ function parseAddress(datum: Datum): Address {
 function parseUrl(text: string): Address {
   const [, kind, rest] = /^(unix:|tcp:\/\/|tls:\/\/)(.*)$/s.exec(text) ?? [];
   if (kind === undefined || rest === undefined) throw addressError(text, EXPECTED);
-  if (kind !== "unix:") return internetAddress(kind === "tcp://" ? "tcp" : "tls", rest, text);
+  if (kind !== "unix:") return internetAddress(kind === "tcp://" ? "tcp" : "tls", rest, () => text);
   const [, host, path] = /^\/\/([^/]*)(.*)$/s.exec(rest) ?? [undefined, "", rest];
   return unixAddress(
     host ? percentDecode(host, text) : hostName(),
     percentDecode(path ?? "", text),
-    text,
+    () => text,
   );
 }
 
-function unixAddress(host: string, path: string, text: string): UnixAddress {
+function unixAddress(host: string, path: string, text: () => string): UnixAddress {
   if (host === "" || host.includes("/")) {
-    throw addressError(text, "the host name is empty or invalid");
+    throw addressError(text(), "the host name is empty or invalid");
   }
-  if (!path.startsWith("/")) throw addressError(text, "the path of a unix socket must be absolute");
+  if (!path.startsWith("/")) {
+    throw addressError(text(), "the path of a unix socket must be absolute");
+  }
   if (path.endsWith("/")) {
-    throw addressError(text, "the path of a unix socket must be that of a file");
+    throw addressError(text(), "the path of a unix socket must be that of a file");
   }
   if (path.includes("\0") || !path.isWellFormed()) {
-    throw addressError(text, "the path contains NUL or half a surrogate pair");
+    throw addressError(text(), "the path contains NUL or half a surrogate pair");
   }
   return { kind: "unix", host, path };
 }
 
-function internetAddress(kind: "tcp" | "tls", endpoint: string, text: string): InternetAddress {
+function internetAddress(
+  kind: "tcp" | "tls",
+  endpoint: string,
+  text: () => string,
+): InternetAddress {
   const [, bracketed, name, digits] = /^(?:\[([^\]]*)\]|([^:]*)):(\d*)$/.exec(endpoint) ?? [];
   // In URLs, RFC 6874 encodes the percent sign.
   const host = bracketed?.replace(/%25(?=[^\d])/, "%") ?? name;
   if (host === undefined || digits === undefined) {
-    throw addressError(text, `host:port expected, an IPv6 host in brackets: [::1]:7000`);
+    throw addressError(text(), `host:port expected, an IPv6 host in brackets: [::1]:7000`);
   }
-  if (host === "") throw addressError(text, "the host is empty");
+  if (host === "") throw addressError(text(), "the host is empty");
   if (bracketed === undefined ? !HOST_NAME.test(host) : !isIPv6(host)) {
-    throw addressError(text, `${quoted(host)} is not a host name or IP address`);
+    throw addressError(text(), `${quoted(host)} is not a host name or IP address`);
   }
   const port = Number(digits);
   if (digits === "" || port > 65535) {
-    throw addressError(text, "the port must be a number up to 65535");
+    throw addressError(text(), "the port must be a number up to 65535");
   }
   return { kind, host, port };
 }

@@ -78,7 +78,10 @@ export interface ServersOptions {
   readonly registry: readonly Address[];
 }
 
-/** Runs servers that do nothing but watch, and reports when all who watch know of a marker. */
+/**
+ * Runs servers. Some of them begin to watch when a line comes. Reports when all of those know what
+ * there is, and when they know of a marker.
+ */
 export async function runServers(options: ServersOptions): Promise<void> {
   const { first, servers, watchers, watchAll, roles, registry } = options;
   const numbers = Array.from({ length: servers }, (_, at) => first + at);
@@ -86,9 +89,7 @@ export async function runServers(options: ServersOptions): Promise<void> {
   const started: ActorServer[] = [];
   const startSome = async () => {
     for (const number of queue) {
-      started.push(
-        await startServer({ number, roles: [roleOf(number, roles)], registry }),
-      );
+      started.push(await startAtLast({ number, roles: [roleOf(number, roles)], registry }));
     }
   };
   await Promise.all(Array.from({ length: STARTING }, startSome));
@@ -106,11 +107,24 @@ export async function runServers(options: ServersOptions): Promise<void> {
       if (count === expected(roles[0]!)) report({ kind: "known", id, at: now() });
     }
   };
-  await Promise.all(
-    watching.map((server) => new Promise<void>((begun) => void watch(server, begun))),
-  );
   report({ kind: "ready" });
-  await new Promise(() => {});
+  for await (const _ of createInterface({ input: stdin })) {
+    await Promise.all(
+      watching.map((server) => new Promise<void>((begun) => void watch(server, begun))),
+    );
+    report({ kind: "watching" });
+  }
+}
+
+/** Starts a server, which may take several attempts on a machine that does too much. */
+async function startAtLast(options: Parameters<typeof startServer>[0]): Promise<ActorServer> {
+  while (true) {
+    try {
+      return await startServer(options);
+    } catch (error) {
+      console.error(`server${options.number} starts again: ${(error as Error).message}`);
+    }
+  }
 }
 
 function startServer(

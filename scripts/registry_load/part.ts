@@ -23,6 +23,8 @@ export interface Carried {
 /** What a part reports, as a line of JSON. */
 export type Report =
   | { readonly kind: "ready" }
+  /** All watchers of the part know the servers that there are. */
+  | { readonly kind: "watching" }
   | { readonly kind: "carried"; readonly carried: Carried }
   /** All watchers of the part know of an entry; the time is in ms since 1970. */
   | { readonly kind: "known"; readonly id: string; readonly at: number };
@@ -87,8 +89,18 @@ export class Part {
 
   /** What a registry has carried so far. */
   async carried(): Promise<Carried> {
-    await this.#input.write(new TextEncoder().encode("\n"));
+    await this.#ask();
     return (await this.reported("carried")).carried;
+  }
+
+  /** Has its watchers begin, and waits until they have. */
+  async watch(): Promise<void> {
+    await this.#ask();
+    await this.reported("watching");
+  }
+
+  #ask(): Promise<void> {
+    return this.#input.write(new TextEncoder().encode("\n"));
   }
 
   /** Kills it. */

@@ -32,14 +32,14 @@ Deno.test("RegistryPauses gives longer pauses, up to a bound, which is greater w
   const pauses = new RegistryPauses();
   const between = (pause: number, least: number, most: number) =>
     assert.ok(pause >= least && pause <= most, `${least} <= ${pause} <= ${most}`);
+  between(pauses.after(away), 250, 500);
   between(pauses.after(away), 500, 1_000);
-  between(pauses.after(away), 1_000, 2_000);
-  for (let i = 0; i < 20; i++) between(pauses.after(away), 1_500 * Math.min(i, 1), 3_000);
+  for (let i = 0; i < 20; i++) between(pauses.after(away), i < 2 ? 1_000 : 1_500, 3_000);
   between(pauses.after(busy), 1_500, 3_000);
   between(pauses.after(busy), 3_000, 6_000);
   for (let i = 0; i < 20; i++) between(pauses.after(busy), 5_000, 10_000);
+  between(pauses.after(away), 250, 500);
   between(pauses.after(away), 500, 1_000);
-  between(pauses.after(away), 1_000, 2_000);
   pauses.reset();
-  between(pauses.after(away), 500, 1_000);
+  between(pauses.after(away), 250, 500);
 });

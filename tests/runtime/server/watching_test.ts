@@ -130,7 +130,11 @@ for (
       await change(registry, 40, random);
     }
     const expected = await listed(registry);
-    await eventually(() => `${result(told)}` === `${expected}`, "the same servers", 30_000);
+    // Of an entry that is as it was before the restart, the new revision is not told.
+    const seen = (servers: string[]) =>
+      kind === "memory" ? servers.map((server) => server.replace(/ \d+$/, "")) : servers;
+    const isSame = () => `${seen(result(told))}` === `${seen(expected)}`;
+    await eventually(isSame, "the same servers", 30_000);
     if (kind === "memory") return;
     // And no change was lost or told twice.
     assert.deepEqual(
