@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { onSignal } from "../../runtime/home/signals.ts";
+import { hangupMeaning, onSignal } from "../../runtime/home/signals.ts";
 import { printNotice } from "../kit/output.ts";
 import { askChoice } from "../kit/prompts.ts";
 
@@ -34,6 +34,8 @@ export class Interruption implements Disposable {
   /** Starts listening. */
   constructor() {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+      // As with nohup.
+      if (signal === "SIGHUP" && hangupMeaning() === "nothing") continue;
       this.#listeners.use(onSignal(signal, () => this.#signal.resolve(signal)));
     }
   }

@@ -8,7 +8,7 @@ import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import type { Client } from "../../runtime/actor/service.ts";
 import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
 import { listServers, loaderClient } from "../../runtime/ensemble/remote.ts";
-import { EnsembleError } from "../../runtime/errors.ts";
+import { DisconnectedError, EnsembleError } from "../../runtime/errors.ts";
 import { LOADER } from "../../runtime/server/capabilities.ts";
 import { registryClient, type RegistryEntry } from "../../runtime/server/registry_protocol.ts";
 import { Administrator } from "../kit/administrator.ts";
@@ -91,11 +91,15 @@ export class LoaderSet {
     }
     if ("ids" in set) {
       const registry = registryClient(this.actors);
-      const found = await this.#inParallel(set.ids, async (id) => {
-        const { entry } = await registry.lookup({ id });
-        return entry ?? { id };
+      return await this.#inParallel(set.ids, async (id) => {
+        try {
+          return (await registry.lookup({ id })).entry ?? { id };
+        } catch (error) {
+          // A server of this host is reached without the registry.
+          if (error instanceof DisconnectedError) return { id };
+          throw error;
+        }
       });
-      return found;
     }
     const queries = set.roles.map((role) => ({ role, states: RUNNING_STATES }));
     const { found, missing } = await findServers(this.actors, queries);

@@ -5,7 +5,7 @@
  */
 import type { Client } from "../../runtime/actor/service.ts";
 import { REGISTRY_ID } from "../../runtime/actor/references.ts";
-import { EnsembleError } from "../../runtime/errors.ts";
+import { DisconnectedError, EnsembleError, TimeoutError } from "../../runtime/errors.ts";
 import { LOADER } from "../../runtime/server/capabilities.ts";
 import {
   type LockHolder,
@@ -66,7 +66,12 @@ export class RollOutLock implements AsyncDisposable {
       await lock.extend(entries);
     } catch (error) {
       await lock[Symbol.asyncDispose]();
-      throw error;
+      if (!(error instanceof DisconnectedError || error instanceof TimeoutError)) throw error;
+      throw new EnsembleError(
+        `cannot take the lock that keeps other roll-outs out: ${error.message}; without the ` +
+          "registry, load into one server at a time",
+        { cause: error },
+      );
     }
     return lock;
   }

@@ -18,6 +18,9 @@ const LIST = "kept.json";
 /** The directory of their units, beside it. */
 const UNITS = "kept";
 
+/** The file that has the id of the load that is being loaded at the start, beside them. */
+const UNDER_WAY = "kept.loading";
+
 /**
  * The number of versions of one entry that are kept: the one before the current one is there to go
  * back to.
@@ -98,6 +101,9 @@ export class KeptLoads {
    * Loads what is kept, in the order in which it was loaded. What cannot be loaded is logged, and
    * stays in the list for the next start. Where the server's program has another version now than
    * when a load was kept, the program's is the newer one: the load is dropped.
+   *
+   * A load during which the process ended at its last start is left out once, so that code that ends
+   * the process cannot keep the server from starting.
    */
   async load(): Promise<void> {
     try {
@@ -108,8 +114,20 @@ export class KeptLoads {
       });
       return;
     }
+    const fatal = await this.#takeUnderWay();
     for (const kept of [...this.#kept]) {
       const { module, request } = kept;
+      if (request.id === fatal) {
+        logger.error(
+          "left out {module} {hash}, which was kept: the process ended while it loaded",
+          {
+            module,
+            hash: request.entry,
+          },
+        );
+        continue;
+      }
+      await this.#noteUnderWay(request.id);
       const loading = this.#loadAgain(kept).catch((error) => {
         const { entry: hash } = request;
         const reason = error.message;
@@ -119,7 +137,9 @@ export class KeptLoads {
           reason,
         });
       });
-      if (await within(PATIENCE, loading)) continue;
+      const isLoaded = await within(PATIENCE, loading);
+      await this.#takeUnderWay();
+      if (isLoaded) continue;
       logger.warn("{module} was kept, and its top level has not finished yet", { module });
     }
   }
@@ -142,6 +162,23 @@ export class KeptLoads {
       by: request.by,
       time: new Date(time).toISOString(),
     });
+  }
+
+  async #noteUnderWay(id: string): Promise<void> {
+    await Deno.writeTextFile(`${this.#directory}/${UNDER_WAY}`, id, { mode: 0o600 })
+      .catch(() => {}); // Then it is tried again at each start.
+  }
+
+  /** Removes the note of what is being loaded, and returns it. */
+  async #takeUnderWay(): Promise<string | undefined> {
+    const path = `${this.#directory}/${UNDER_WAY}`;
+    try {
+      const id = await Deno.readTextFile(path);
+      await Deno.remove(path);
+      return id;
+    } catch {
+      return undefined;
+    }
   }
 
   /** The id of a module of which the program has another version than when the load was kept. */

@@ -230,6 +230,23 @@ Deno.test("a killed roll-out is seen by load --status, holds its lock for its le
   });
 });
 
+Deno.test("the lock of a roll-out outlives a restart of the registry", async () => {
+  await using web = await Web.start(2, "--lease", "2");
+  const { ensemble, file } = web;
+  await web.write(illIn("web2"));
+  const first = ensemble.spawn("load", "--wait", "60", "--role", "web", file);
+  await first.printed("web1: loaded greeting.js ");
+  await web.servers.get("web2")!.logged(/loaded greeting\.js/);
+  await ensemble.lines("shutdown", "registry");
+  await ensemble.startRegistry("--lease", "2");
+  const second = await web.load();
+  assert.equal(second.code, 1);
+  assert.match(second.stderr, /error: a roll-out to servers with the role web is under way: /);
+  first.signal("SIGTERM");
+  assert.equal(await first.exit(), 1);
+  assert.equal(first.log.at(-1), "gxensemble: error: interrupted; all 2 are back");
+});
+
 Deno.test("an interrupted roll-out goes back when it cannot ask", async () => {
   await using web = await Web.start(2);
   await web.write(illIn("web2"));

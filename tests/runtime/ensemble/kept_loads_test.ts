@@ -123,6 +123,24 @@ Deno.test("what was kept and cannot be loaded is logged, and the server starts",
   assert.equal(version(await ensemble.startServer("web1")), 1);
 });
 
+Deno.test("a kept load that ended the process is left out of the next start", async () => {
+  await using ensemble = await testEnsemble();
+  const first = await ensemble.startServer("web1");
+  await keep(await loaderOf(ensemble), 1);
+  const { directory } = first;
+  await first.stop();
+  // What a process that ends in the middle leaves behind.
+  await Deno.writeTextFile(`${directory}/kept.loading`, "load 1");
+  const second = await ensemble.startServer("web1");
+  assert.equal(version(second), undefined);
+  assert.match(
+    ensemble.log,
+    /ERROR loader: left out a\.ts [0-9a-f]{64}, which was kept: the process/,
+  );
+  await second.stop();
+  assert.equal(version(await ensemble.startServer("web1")), 1);
+});
+
 Deno.test("what is kept gives way to a newer version of the program", async () => {
   await using ensemble = await testEnsemble();
   const start = async (program: number) => {
