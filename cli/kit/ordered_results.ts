@@ -7,10 +7,14 @@
 /** How long a result is held back for those before it, in ms. */
 const PATIENCE = 1_000;
 
+/** Results that have been held back for this much less are passed on together, in ms. */
+const SLACK = 50;
+
 /** A result that is held back. */
 interface Held<Result> {
   readonly result: Result;
-  readonly timer: ReturnType<typeof setTimeout>;
+  /** When it came, as `performance.now()`. */
+  readonly since: number;
 }
 
 /**
@@ -19,9 +23,11 @@ interface Held<Result> {
  */
 export class OrderedResults<Result> implements Disposable {
   readonly #pass: (result: Result) => void;
-  /** Which results have not come. */
+  /** The numbers of those that have not come, in order. */
   readonly #missing: Set<number>;
+  /** Those that are held back, in the order in which they came. */
   readonly #held = new Map<number, Held<Result>>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Expects `count` results, numbered from 0. */
   constructor(count: number, pass: (result: Result) => void) {
@@ -32,10 +38,10 @@ export class OrderedResults<Result> implements Disposable {
   /** Takes the result with a number. */
   add(index: number, result: Result): void {
     this.#missing.delete(index);
-    const timer = setTimeout(() => this.#passUpTo(index), PATIENCE);
-    this.#held.set(index, { result, timer });
-    const [next = Infinity] = this.#missing; // Sets keep the order.
-    this.#passUpTo(next - 1);
+    this.#held.set(index, { result, since: performance.now() });
+    const [next = Infinity] = this.#missing;
+    if (index < next) this.#passUpTo(next - 1);
+    this.#wait();
   }
 
   /** Passes on what is held back. */
@@ -44,18 +50,37 @@ export class OrderedResults<Result> implements Disposable {
   }
 
   #passUpTo(last: number): void {
-    const indexes = [...this.#held.keys()].filter((index) => index <= last).sort((a, b) => a - b);
-    for (const index of indexes) {
-      const { result, timer } = this.#held.get(index)!;
+    const indexes = [...this.#held.keys()].filter((index) => index <= last);
+    for (const index of indexes.sort((a, b) => a - b)) {
+      const { result } = this.#held.get(index)!;
       this.#held.delete(index);
-      clearTimeout(timer);
       this.#pass(result);
     }
   }
 
+  /** Waits until the one that came first has been held back for long enough. */
+  #wait(): void {
+    const [first] = this.#held.values();
+    if (!first || this.#timer !== undefined) return;
+    const left = first.since + PATIENCE - performance.now();
+    this.#timer = setTimeout(() => this.#passDue(), Math.max(0, left));
+  }
+
+  #passDue(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    let last = -1;
+    for (const [index, { since }] of this.#held) {
+      if (since + PATIENCE - SLACK > now) break;
+      last = Math.max(last, index);
+    }
+    this.#passUpTo(last);
+    this.#wait();
+  }
+
   /** Drops what is held back. */
   [Symbol.dispose](): void {
-    for (const { timer } of this.#held.values()) clearTimeout(timer);
+    clearTimeout(this.#timer);
     this.#held.clear();
   }
 }
