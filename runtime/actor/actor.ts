@@ -25,20 +25,13 @@ import { Ticker } from "./time.ts";
 import { MAX_DELAY, within } from "../timeout.ts";
 import { type Case, Mailbox, type MailboxOptions, type Taken } from "./mailbox.ts";
 import { findCase } from "./message_queue.ts";
+import { OpenRequests } from "./open_requests.ts";
 import { ActorRef } from "./references.ts";
 import type { ServiceProgram } from "./service.ts";
 import type { Keeper, SupervisedChildren } from "./supervised_children.ts";
 import { StackProbe, type Waiting, type WakeUp } from "./waiting_receive.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
-
-/**
- * The number of unanswered messages from which those whose senders have given up are removed first.
- */
-const FIRST_SWEEP = 1024;
-
-/** The number of unanswered messages without a time limit that are remembered. */
-const MAX_OPEN = 65_536;
 
 /** The number of messages an actor takes from its backlog between checks of the clock. */
 const CLOCK_INTERVAL = 32;
@@ -176,9 +169,7 @@ export class Actor<Service = any> {
   readonly #bound: MailboxOptions | undefined;
   #tickers: Set<Ticker> | undefined;
   /** Taken envelopes whose senders still wait for their answers. */
-  readonly #open = new Set<Envelope>();
-  /** The number of them from which those whose senders have given up are removed. */
-  #sweepAt = FIRST_SWEEP;
+  readonly #open = new OpenRequests();
   readonly #end = Promise.withResolvers<unknown>();
   #waiting: Waiting | undefined;
   #exit: ActorExit | undefined;
@@ -548,14 +539,14 @@ export class Actor<Service = any> {
     if (this.#dead && envelope.answered) return;
     envelope.answered = true;
     if (!failed && isPromise(value)) {
-      if (envelope.replyExpected) this.#keepOpen(envelope);
+      if (envelope.replyExpected) this.#open.add(envelope);
       void Promise.resolve(value).then(
         (result) => this.answer(envelope, result, false),
         (error) => this.answer(envelope, error, true),
       );
       return;
     }
-    if (this.#open.size > 0) this.#open.delete(envelope);
+    this.#open.delete(envelope);
     this.#system.answer(envelope, this.ref, failed ? toFailure(value) : value, failed);
     if (this.#finished) this.#noteFinished();
   }
@@ -598,7 +589,7 @@ export class Actor<Service = any> {
    */
   get hasBegun(): boolean {
     return this.drains && !this.#dead &&
-      (this.#running > 0 || this.#nextGivesUp() !== undefined);
+      (this.#running > 0 || this.#open.nextGivesUp() !== undefined);
   }
 
   /**
@@ -612,7 +603,7 @@ export class Actor<Service = any> {
     this.#hurry?.abort(this.#haste);
     while (this.hasBegun) {
       this.#finished ??= Promise.withResolvers();
-      const until = this.#running > 0 ? Infinity : this.#nextGivesUp() ?? 0;
+      const until = this.#running > 0 ? Infinity : this.#open.nextGivesUp() ?? 0;
       await within(until - performance.now(), this.#finished.promise);
     }
   }
@@ -700,8 +691,7 @@ export class Actor<Service = any> {
     for (const ticker of this.#tickers ?? []) ticker.stop();
     for (const monitor of this.monitors) this.#system.demonitor(monitor);
     this.#reason = reason;
-    for (const envelope of this.#open) this.#failEnded(envelope);
-    this.#open.clear();
+    for (const envelope of this.#open.clear()) this.#failEnded(envelope);
     if (next === "keep") this.#refusal = undefined;
     else this.failWaiting();
     this.#next = next;
@@ -738,16 +728,6 @@ export class Actor<Service = any> {
       if (messageType(envelope.message) === "shutdown") this.#mailbox.push(envelope);
       else this.#fail(envelope, this.#refusal);
     }
-  }
-
-  /** The time when one of the waiting senders gives up; undefined if none waits. */
-  #nextGivesUp(): number | undefined {
-    const now = performance.now();
-    for (const { expires = Infinity, message } of this.#open) {
-      // The sender of the shutdown waits for the others.
-      if (expires > now && messageType(message) !== "shutdown") return expires;
-    }
-    return undefined;
   }
 
   /** Wakes the code that waits until the actor has finished its requests. */
@@ -814,7 +794,7 @@ export class Actor<Service = any> {
     this.#handled++;
     try {
       const result = reaction.react(envelope.message as never, envelope);
-      if (envelope.replyExpected && !envelope.answered) this.#keepOpen(envelope);
+      if (envelope.replyExpected && !envelope.answered) this.#open.add(envelope);
       return result;
     } catch (error) {
       this.#refuse(envelope, error);
@@ -860,25 +840,6 @@ export class Actor<Service = any> {
     if (!envelope.replyExpected) return;
     envelope.answered = true;
     this.#system.answer(envelope, this.ref, failure, true);
-  }
-
-  /** Records an unanswered ask, which fails if the actor ends. */
-  #keepOpen(envelope: Envelope): void {
-    const { timeout } = envelope;
-    if (timeout !== undefined) envelope.expires ??= performance.now() + timeout;
-    this.#open.add(envelope);
-    if (this.#open.size < this.#sweepAt) return;
-    // An actor may never answer some messages. Those whose senders have given up must not
-    // accumulate.
-    const now = performance.now();
-    for (const each of this.#open) {
-      if (each.expires !== undefined && each.expires <= now) this.#open.delete(each);
-    }
-    for (const oldest of this.#open) {
-      if (this.#open.size <= MAX_OPEN) break;
-      this.#open.delete(oldest);
-    }
-    this.#sweepAt = Math.max(FIRST_SWEEP, 2 * this.#open.size);
   }
 
   #addTicker(delay: number, interval: number | undefined, message: unknown): Ticker {
