@@ -105,6 +105,7 @@ export class Groups {
         return await this.#membersIn(id, group, options);
       } catch (error) {
         if (options?.signal?.aborted) throw error;
+        if (!this.#server.actors.lines.allows(id, "unknown members of groups")) return [];
         logger.warn("the members of {group} in {server} are not known: {reason}", {
           group,
           server: id,
