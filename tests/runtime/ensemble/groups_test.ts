@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { type EnsembleServer, type GroupReply, on } from "@gxensemble/ensemble";
 import { type TestEnsemble, withEnsemble } from "@gxensemble/ensemble/testing";
+import { ActorRef } from "../../../runtime/actor/references.ts";
+import { registryClient } from "../../../runtime/server/registry_protocol.ts";
+import { AdministeredEnsemble, elevated } from "../server/administered_ensemble.ts";
 import { eventually } from "../server/captured_logs.ts";
 
 /** Starts a service that tells its name and keeps what it is told, and has it join a group. */
@@ -297,3 +300,24 @@ Deno.test(
     await assert.rejects(b.lookup({ group: "" }), { code: "INVALID_INPUT" });
   }),
 );
+
+Deno.test("a shutdown that is published takes the capability in each server", async () => {
+  await using ensemble = new AdministeredEnsemble();
+  await ensemble.startRegistry();
+  const [a, b] = [await ensemble.start("a"), await ensemble.start("b")];
+  const members = ["x", "y"].map((name) => b.actors.serve(name, { who: () => name }));
+  for (const member of members) b.actors.groups.join("g", member);
+  const group = ActorRef.unchecked("b", "@g");
+  a.actors.tell(group, { type: "shutdown" });
+  await assert.rejects(a.actors.ask(group, { type: "shutdown" }), { code: "NOT_AUTHORIZED" });
+  assert.equal(await a.actors.ask(group, { type: "who" }), "x");
+  assert.equal(b.actors.groups.count("g"), 2);
+  // Nor can another server change what the registry has of these members.
+  const { lookup, register } = registryClient(a.actors);
+  const { revision: _, leaseLeft: __, ...entry } = (await lookup({ id: "b" })).entry!;
+  const forged = { ...entry, state: "up" as const, groups: { g: 100 } };
+  await assert.rejects(register({ entry: forged }), { code: "NOT_AUTHORIZED" });
+  await elevated(a, b, "shutdown");
+  a.actors.tell(group, { type: "shutdown" });
+  await eventually(() => b.actors.groups.count("g") === 0, "both end");
+});

@@ -246,7 +246,6 @@ Deno.test("withRole asks once, and then answers from the view", async () => {
 
 Deno.test("withGroup follows a group at once, and does not wait for a registry that is away", async () => {
   using logs = await CapturedLogs.start();
-  void logs;
   using viewed = new Viewed();
   const { registry, view } = viewed;
   registry.put("a", "up", [], { g: 1 });
@@ -271,6 +270,9 @@ Deno.test("withGroup follows a group at once, and does not wait for a registry t
   assert.deepEqual((await view.withGroup("g")).map(({ id }) => id), ["b"]);
   await assert.rejects(view.withGroup("h"), DisconnectedError);
   assert.equal(registry.lists.length, 2);
+  assert.deepEqual(logs.lines, [
+    "WARN registry: the registry was lost; until the registry is back, servers are found where they were last",
+  ]);
 });
 
 Deno.test("all changes are asked for when there are too many servers to name", async () => {
