@@ -534,7 +534,7 @@ export class RegistryView {
     else feed.entries.delete(id);
     feed.sorted = undefined;
     if (feed.queues.size === 0) return;
-    if (change.change === "changed" && known && entry && isAlike(known, entry, feed)) return;
+    if (change.change === "changed" && known && entry && isSameForAll(known, entry, feed)) return;
     for (const queue of feed.queues) queue.push(change);
   }
 
@@ -631,6 +631,16 @@ function differences(
     else if (!isAlike(known, entry, feed)) ofEntries.push(toChange("changed", entry));
   }
   return [...changes, ...ofEntries.sort((a, b) => a.revision - b.revision)];
+}
+
+/**
+ * Whether two entries of an instance differ at most in numbers of members, and not in those of the
+ * group that is watched.
+ */
+function isSameForAll(one: RegistryEntry, other: RegistryEntry, feed: Watched): boolean {
+  const parts = ({ pid, host, kernel, version, startedAt }: RegistryEntry) =>
+    JSON.stringify([pid, host, kernel, version, startedAt]);
+  return parts(one) === parts(other) && isAlike(one, other, feed);
 }
 
 /**
