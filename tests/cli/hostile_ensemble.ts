@@ -62,7 +62,7 @@ export class HostileEnsemble implements AsyncDisposable {
     Deno.mkdirSync(dirname(places.cookiePath), { recursive: true });
     Deno.writeFileSync(places.cookiePath, ensemble.#local.cookie, { mode: 0o600 });
     await ensemble.#local.startRegistry(ensemble.#store);
-    await ensemble.#local.start("rogue", {
+    const rogue = await ensemble.#local.start("rogue", {
       roles: [`r${ATTACK}`],
       prepare: ({ actors }) => {
         actors.serve(HOSTILE_NAME, {});
@@ -72,6 +72,12 @@ export class HostileEnsemble implements AsyncDisposable {
           },
         });
         actors.serve("loader", hostileLoader(actors));
+      },
+    });
+    rogue.actors.serve("answering", {
+      answer: () => ({ [ATTACK]: ATTACK }),
+      [ATTACK]() {
+        throw new EnsembleError(ATTACK);
       },
     });
     return ensemble;

@@ -48,6 +48,24 @@ Deno.test("gxensemble prints no control characters from a server to a pipe", asy
       [["list-actors", "rogue"], ({ stdout }) => {
         assert.ok(stdout.split("\n").includes(VISIBLE_NAME), stdout);
       }],
+      [["list-actors", "--long", "rogue"], ({ stdout }) => {
+        assert.ok(stdout.includes(`\t${VISIBLE_ATTACK},answer\n`), stdout);
+      }],
+      [["call", "answering@rogue,rogue2", "answer"], ({ stdout }) => {
+        assert.match(stdout, /^rogue: \{\n?/);
+      }],
+      [["call", "answering@rogue", ATTACK], ({ stderr }) => {
+        assert.equal(
+          stderr,
+          `gxensemble: error: ${VISIBLE_LINES.replace("\n", "\n  ")} (FAILED)\n`,
+        );
+      }],
+      [["call", "answering@rogue", "nosuch"], ({ stderr }) => {
+        assert.ok(
+          stderr.includes("unexpected message: nosuch; it takes \\u001b]0;t\\u0007"),
+          stderr,
+        );
+      }],
       [["load", "--list", "rogue"], ({ stdout }) => assert.equal(stdout.split("\n").length, 2)],
       [["load", "--library", "rogue", "x"], ({ stderr }) => {
         assert.equal(stderr, `gxensemble: error: ${VISIBLE_LINES.replace("\n", "\n  ")}\n`);
@@ -123,11 +141,14 @@ Deno.test("gxensemble prints no control characters from a server to a terminal",
     ["list-servers", "--long"],
     ["eval", "rogue", "value"],
     ["eval", "rogue", "fail"],
+    ["list-actors", "--long", "rogue"],
+    ["call", "answering@rogue", "answer"],
+    ["call", "answering@rogue", "nosuch"],
   ];
   for (const args of commands) {
     await using terminal = new Terminal(places, [...places.program, ...args]);
     const { raw } = await terminal.end();
-    assert.match(raw, /\\u001b\[2J/);
+    assert.match(raw, /\\(?:u00|x)1b\[2J/);
     assert.doesNotMatch(
       withoutEditing(raw),
       STEERING,
