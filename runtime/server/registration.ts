@@ -243,7 +243,8 @@ export class Registration {
       if (isNews) logBusy(pause);
       await this.#rest(self, pause);
       try {
-        return await this.add();
+        await this.add();
+        return await this.#forgetLoss(self);
       } catch (error) {
         const { message } = error as Error;
         // That the registry is still away is no news, but that another server has the id is.
@@ -254,6 +255,11 @@ export class Registration {
         last = error as Error;
       }
     }
+  }
+
+  /** Takes the notice of the connection that was lost before this server registered again. */
+  async #forgetLoss(self: Actor): Promise<void> {
+    await self.receive<unknown>([onDown(() => this.#isMonitored = false)], { timeout: 0 });
   }
 
   /** Waits, in ms, while receiving messages. */

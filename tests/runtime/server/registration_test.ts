@@ -222,6 +222,28 @@ Deno.test("a registry that does not answer is lost, and asked again", async () =
   await eventually(() => logs.matching(/registered again/).length > 0);
 });
 
+Deno.test("a connection that ends while a server registers again is not another loss", async () => {
+  using logs = await CapturedLogs.start();
+  await using server = new Registered();
+  await server.start();
+  server.answer = () => undefined;
+  await eventually(async () => {
+    await server.clock.tickAsync(1_000);
+    return server.asked.filter(({ type }) => type === "register").length > 1;
+  }, "it registers again, without an answer");
+  server.answer = (type) => type === "register" ? { revision: 9, lease: LEASE } : true;
+  // The silent connection is closed, and the request is made once more over another one.
+  const closed = new DisconnectedError("the connection to registry was lost: silent for 60 s");
+  closed.wasConnected = true;
+  server.lose(closed);
+  await server.clock.tickAsync(30_000);
+  assert.equal(logs.matching(/the registry was lost/).length, 1, logs.lines.join("\n"));
+  assert.equal(logs.matching(/registered again/).length, 1);
+  server.lose();
+  await server.clock.tickAsync(30_000);
+  assert.equal(logs.matching(/the registry was lost/).length, 2, "it notices the next loss");
+});
+
 Deno.test("nothing is registered after the entry was removed", async () => {
   await using server = new Registered();
   await server.start();
