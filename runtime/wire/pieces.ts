@@ -8,7 +8,7 @@
  */
 import { type ActorId, SERVER_ACTOR } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
-import { takeBuffer } from "./buffers.ts";
+import { giveBack, takeBuffer } from "./buffers.ts";
 import { MAX_FRAME, MAX_MESSAGE, PIECE } from "./limits.ts";
 
 /**
@@ -39,7 +39,7 @@ const PREFIX_LENGTH = 4;
 const GROWTH = 64;
 
 /** See {@linkcode GROWTH}; in bytes. */
-const MIN_CAPACITY = 1024 * 1024;
+const MIN_CAPACITY = 2 * 1024 * 1024;
 
 const EMPTY = new Uint8Array();
 
@@ -154,9 +154,9 @@ export interface LargeFrame {
 /** Puts the large messages of a connection together, one after the other. */
 export class PieceReader {
   /** The bytes of the envelope without those of its payload. They are decoded, and not kept. */
-  readonly #envelope = new GrowingBytes(takeBuffer);
+  readonly #envelope = new GrowingBytes({ isPooled: true });
   /** Those of its payload, which become a value. */
-  readonly #payload = new GrowingBytes((length) => new Uint8Array(length));
+  readonly #payload = new GrowingBytes({ isPooled: false });
   #offset = 0;
   #total = 0;
   #filled = 0;
@@ -234,13 +234,13 @@ export class PieceReader {
 class GrowingBytes {
   /** The number of bytes in all. */
   total = 0;
-  readonly #allocate: (length: number) => Uint8Array<ArrayBuffer>;
+  readonly #isPooled: boolean;
   #bytes: Uint8Array<ArrayBuffer> = EMPTY;
   #filled = 0;
 
-  /** Creates an empty one. `allocate` makes a buffer of at least the given length. */
-  constructor(allocate: (length: number) => Uint8Array<ArrayBuffer>) {
-    this.#allocate = allocate;
+  /** Creates an empty one. A pooled one uses buffers that others have used, which may be longer. */
+  constructor({ isPooled }: { isPooled: boolean }) {
+    this.#isPooled = isPooled;
   }
 
   /** The number of bytes that have not arrived. */
@@ -253,10 +253,10 @@ class GrowingBytes {
     if (part.length === 0) return;
     const filled = this.#filled + part.length;
     if (filled > this.#bytes.length) {
-      const larger = this.#allocate(
-        Math.min(this.total, Math.max(MIN_CAPACITY, GROWTH * filled)),
-      );
+      const capacity = Math.min(this.total, Math.max(MIN_CAPACITY, GROWTH * filled));
+      const larger = this.#isPooled ? takeBuffer(capacity) : new Uint8Array(capacity);
       larger.set(this.#bytes.subarray(0, this.#filled));
+      if (this.#isPooled) giveBack(this.#bytes);
       this.#bytes = larger;
     }
     this.#bytes.set(part, this.#filled);
