@@ -122,6 +122,14 @@ Deno.test("commands import no actors, code or connections at their start", () =>
   assert.deepEqual([...read].filter((file) => heavy.test(file)), []);
 });
 
+Deno.test("COMPILER is the URL of a module that imports all that analyses depend on", () => {
+  // In a bundle, its file's name contains a hash of these.
+  const files = loadedWith("cli/modules/module_reader.ts");
+  const compiler = ["analysis", "common_js", "computed_imports", "javascript", "syntax"];
+  for (const name of compiler) assert.ok(files.has(`cli/modules/${name}.ts`), name);
+  assert.ok(files.has("runtime/code/source_map.ts"));
+});
+
 Deno.test("ping loads no module of Node.js that takes long to load", async () => {
   const files = loadedWith(
     "runtime/home/signals.ts",

@@ -45,13 +45,17 @@ export class AnalysisCache {
 
   /**
    * Reads the file of the program whose entry is the file at `entry`, in a directory that only this
-   * user can read. Each version of this program has files of its own. A file that is damaged counts
+   * user can read. Each version of the compiler has files of its own. A file that is damaged counts
    * as empty.
    *
-   * @returns undefined if it is unknown which version of this program runs.
+   * @param options.compiler the URL of a module that imports all that analyses depend on.
+   * @returns undefined if the version of the compiler is unknown.
    */
-  static async open(directory: string, entry: string): Promise<AnalysisCache | undefined> {
-    const version = await programVersion();
+  static async open(
+    directory: string,
+    { entry, compiler }: { entry: string; compiler: string },
+  ): Promise<AnalysisCache | undefined> {
+    const version = await compilerVersion(compiler);
     if (version === undefined) return undefined;
     const path = join(directory, await hashText(`${version}\n${entry}`));
     return new AnalysisCache(path, await readEntries(path));
@@ -129,15 +133,15 @@ async function prune(directory: string): Promise<void> {
 }
 
 /**
- * A text that differs between versions of this program that compile differently. The sources are
- * identified by their texts and the versions of the packages, and a bundle by the name of this
- * file in it, which contains a hash of it and of all that it imports.
+ * A text that differs between versions of the compiler. The sources are identified by their texts
+ * and the versions of the packages. A file of a bundle is identified by its name, which contains a
+ * hash of it and of all files that it imports, also dynamically.
  */
-async function programVersion(): Promise<string | undefined> {
-  const name = basename(import.meta.url);
+async function compilerVersion(url: string): Promise<string | undefined> {
+  const name = basename(url);
   if (/-[0-9A-Z]{8}\.js$/.test(name)) return `${name} ${Deno.version.deno}`;
   try {
-    const directory = fileURLToPath(new URL(".", import.meta.url));
+    const directory = fileURLToPath(new URL(".", url));
     const files = [...Deno.readDirSync(directory)].map(({ name }) => join(directory, name)).sort();
     for (const path of ["../../runtime/code/source_map.ts", "../../deno.lock"]) {
       files.push(join(directory, path));

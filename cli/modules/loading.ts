@@ -69,13 +69,14 @@ export async function loadModule(
   file: string,
   options: LoadingOptions,
 ): Promise<LoadReport> {
-  const { absolutePath, ModuleReader } = await import("./module_reader.ts");
+  const { absolutePath, COMPILER, ModuleReader } = await import("./module_reader.ts");
   const { AnalysisCache } = await import("./analysis_cache.ts");
   const { buildUnits } = await import("./unit_building.ts");
   using progress = options.silent ? new ProgressLine(NO_TERMINAL) : new ProgressLine();
-  const cache = options.silent
-    ? undefined
-    : await AnalysisCache.open(findPlaces().analyses, absolutePath(file));
+  const cache = options.silent ? undefined : await AnalysisCache.open(findPlaces().analyses, {
+    entry: absolutePath(file),
+    compiler: COMPILER,
+  });
   const reader = await ModuleReader.open(file, {
     libraryPrefixes: options.libraryPrefix,
     libraryModules: await loader.libraries(),

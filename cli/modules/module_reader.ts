@@ -108,6 +108,9 @@ export interface ReaderOptions {
   cache?: AnalysisCache | undefined;
 }
 
+/** The URL of this module, which imports all that compiles modules and finds their imports. */
+export const COMPILER: string = import.meta.url;
+
 /** The absolute path of a program that is given as a path or `file:` URL. */
 export function absolutePath(file: string): string {
   return file.startsWith("file:") ? fileURLToPath(file) : resolve(file);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { AnalysisCache } from "../../../cli/modules/analysis_cache.ts";
-import { ModuleReader } from "../../../cli/modules/module_reader.ts";
+import { COMPILER, ModuleReader } from "../../../cli/modules/module_reader.ts";
 import { buildUnits } from "../../../cli/modules/unit_building.ts";
 import { ModuleError } from "../../../runtime/code/source_map.ts";
 import type { Unit } from "../../../runtime/code/unit.ts";
@@ -39,7 +39,10 @@ function cacheFile(project: TemporaryProject): string {
 }
 
 function openCache(project: TemporaryProject): Promise<AnalysisCache | undefined> {
-  return AnalysisCache.open(project.path("cache"), project.path("main.ts"));
+  return AnalysisCache.open(project.path("cache"), {
+    entry: project.path("main.ts"),
+    compiler: COMPILER,
+  });
 }
 
 /** Builds the units of `main.ts` with the cache. Returns which modules were found in it. */
