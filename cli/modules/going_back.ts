@@ -39,7 +39,7 @@ export async function goBackIn(
   if (!modules || modules.length === 0) return undefined;
   const entry = modules.find((each) => each.module === module) ?? modules.at(-1)!;
   const failed = modules.filter(({ failure }) => failure !== undefined);
-  const failures = failed.map(({ module, failure }) => `; ${module} failed: ${failure}`).join("");
+  const failures = failed.map(({ failure }) => `; ${failure}`).join("");
   const isBack = entry.way !== "not undone" && failed.length === 0;
   return { line: describe(entry) + failures, isBack, modules };
 }

@@ -348,7 +348,9 @@ class RollOut {
     this.#notice(`... going back in ${begun.length} of ${this.#targets.size} servers`);
     const left = await this.#goBack(begun);
     this.#printJson();
-    const result = left.length === 0
+    const result = begun.every(({ back, error }) => error && !back) && left.length === 0
+      ? "nothing was changed"
+      : left.length === 0
       ? `${begun.length === 1 ? "it is" : `all ${begun.length} are`} back`
       : `not back: ${left.join(", ")}`;
     const others = this.#at("done").filter(({ outcomes }) => !outcomes).length;

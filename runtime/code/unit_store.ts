@@ -292,10 +292,12 @@ export class UnitStore {
       if (isReplaced) outcomes.push({ ...name, way: "replaced" });
       else if (before) {
         outcomes.push(
-          await this.#attempt(before, async () => {
-            const way = await this.#runAgain(before, { ran, rerun: true });
-            await this.#takeOver([before], replaced);
-            return way;
+          await this.#attempt(before, "restored", async () => {
+            try {
+              return await this.#runAgain(before, { ran, rerun: true });
+            } finally {
+              await this.#takeOver([before], replaced);
+            }
           }),
         );
       }
@@ -303,7 +305,7 @@ export class UnitStore {
     // What imports others is undone before them.
     for (const { name, before, isReplaced } of changes.toReversed()) {
       if (isReplaced || before) continue;
-      outcomes.push(await this.#attempt(name, () => this.#uninstall(name)));
+      outcomes.push(await this.#attempt(name, "not undone", () => this.#uninstall(name)));
     }
     return outcomes;
   }
@@ -335,14 +337,19 @@ export class UnitStore {
     return "uninstalled";
   }
 
-  async #attempt(name: ModuleName, work: () => Promise<WayBack>): Promise<BackOutcome> {
+  /** Does what going back takes for one module; `failed` is the way if that fails. */
+  async #attempt(
+    name: ModuleName,
+    failed: WayBack,
+    work: () => Promise<WayBack>,
+  ): Promise<BackOutcome> {
     try {
       return { ...name, way: await work() };
     } catch (error) {
       const { message } = error instanceof ModuleError
         ? error
         : this.#files.explainFailure(error, name.path);
-      return { ...name, way: "not undone", failure: message };
+      return { ...name, way: failed, failure: message };
     }
   }
 

@@ -177,7 +177,7 @@ Deno.test("goBack goes on when an install throws, and says so", async () => {
   await loading.load("second", [a, b, await unitOf("main.ts", main)]);
   const outcomes = await loading.store.goBack({ id: "second", by: "tester@host" });
   assert.deepEqual(outcomes!.map(({ module, way }) => [module, way]), [
-    ["a.ts", "not undone"],
+    ["a.ts", "restored"],
     ["b.ts", "installed"],
     ["main.ts", "rerun"],
   ]);

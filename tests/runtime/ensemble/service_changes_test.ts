@@ -99,3 +99,17 @@ Deno.test("a version without a service leaves the services as they are", async (
   await counters.load("second", "export const version = 2;");
   assert.equal(await counters.add(), 1);
 });
+
+Deno.test("services go back even if the install of the earlier version throws", async () => {
+  await using counters = await startCounters("one");
+  const { load, back, add } = counters;
+  await load("throwing", `${FIRST} export function install() { throw new Error("no"); }`);
+  await load("second", SECOND);
+  assert.equal(await add(), 10);
+  const [outcome] = await back("second") ?? [];
+  assert.deepEqual([outcome?.way, /install\(\) failed: Error: no/.test(outcome?.failure ?? "")], [
+    "restored",
+    true,
+  ]);
+  assert.equal(await add(), 11);
+});
