@@ -6,6 +6,7 @@
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { listServers } from "../../runtime/ensemble/remote.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
+import { onEndingSignal } from "../../runtime/home/signals.ts";
 import type {
   RegistryEntry,
   RegistryPage,
@@ -160,15 +161,15 @@ const PROGRESS_DELAY = 1_000;
 /** The maximum number of servers that a message names. */
 const MOST_NAMED = 10;
 
-/** The exit code after an interrupt, as shells have it: 128 and the number of the signal. */
-const INTERRUPTED = 130;
+/** The same work, with its context. */
+type WorkInOne<Result> = Omit<ServerWork<Result>, "work"> & {
+  work(server: string): Promise<Result>;
+};
 
 /** One command's work in several servers. */
 class WorkInSet<Result> {
   readonly #servers: readonly string[];
-  readonly #options:
-    & Omit<ServerWork<Result>, "work">
-    & { work(server: string): Promise<Result> };
+  readonly #options: WorkInOne<Result>;
   readonly #context: WorkContext;
   readonly #results: OrderedResults<Outcome<Result>>;
   readonly #progress = new ProgressLine();
@@ -180,7 +181,7 @@ class WorkInSet<Result> {
 
   constructor(
     servers: readonly string[],
-    options: Omit<ServerWork<Result>, "work"> & { work(server: string): Promise<Result> },
+    options: WorkInOne<Result>,
     context: WorkContext,
   ) {
     this.#servers = servers;
@@ -280,19 +281,16 @@ class WorkInSet<Result> {
     this.#progress.show(`${this.#done.size} of ${this.#servers.length} servers${failed}`);
   }
 
-  /** Before an interrupt ends the command, prints what has come, and says what has not. */
+  /** Before a signal such as Ctrl-C ends the command, prints what has come, and says what has not. */
   #onInterrupt(): Disposable {
-    const end = () => {
+    return onEndingSignal(() => {
       this.#results.flush();
       const open = [...this.#begun].filter((server) => !this.#done.has(server));
       printError(
         `interrupted: ${this.#done.size} of ${this.#servers.length} servers are done` +
           (open.length > 0 ? `; it may go on in ${names(open)}` : ""),
       );
-      Deno.exit(INTERRUPTED);
-    };
-    Deno.addSignalListener("SIGINT", end);
-    return { [Symbol.dispose]: () => Deno.removeSignalListener("SIGINT", end) };
+    });
   }
 }
 
