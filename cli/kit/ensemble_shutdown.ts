@@ -127,13 +127,15 @@ export class EnsembleShutdown {
     await this.#forEach(others, async (entry) => {
       const addresses = entry.addresses.map(formatAddressUrl).join(", ");
       if (!this.#options.json) printLine(`... shutting down ${REGISTRY_ID} at ${addresses}`);
-      // All have the same id, so another console is connected with this one.
-      const { timeout } = this.#options;
-      await using console = await startConsole({ registry: entry.addresses, timeout });
-      await console.connect(REGISTRY_ID);
-      const administrator = new Administrator(console, this.#options, this.#administrator);
-      await this.#stop(console, { id: REGISTRY_ID, entry, administrator });
-      this.#down.push(REGISTRY_ID);
+      try {
+        await this.#stopRegistry(entry);
+        this.#down.push(REGISTRY_ID);
+      } catch (error) {
+        // One that was killed is in the store until its lease runs out.
+        const isEnded = error instanceof DisconnectedError && await lookFor(entry) === "gone";
+        if (!isEnded) throw error;
+        printNotice(`${describeServer(entry)} has ended without leaving the store`);
+      }
     });
     if (!this.#options.json) printLine(`... shutting down ${REGISTRY_ID}`);
     await this.#attempt(undefined, async () => {
@@ -141,6 +143,16 @@ export class EnsembleShutdown {
       await this.#stop(this.#console, { id: REGISTRY_ID, administrator });
       this.#down.push(REGISTRY_ID);
     });
+  }
+
+  /** Stops a registry other than the one that the console uses. */
+  async #stopRegistry(entry: RegistryEntry): Promise<void> {
+    // All have the same id, so another console is connected with this one.
+    const { timeout } = this.#options;
+    await using console = await startConsole({ registry: entry.addresses, timeout });
+    await console.connect(REGISTRY_ID);
+    const administrator = new Administrator(console, this.#options, this.#administrator);
+    await this.#stop(console, { id: REGISTRY_ID, entry, administrator });
   }
 
   async #stop(

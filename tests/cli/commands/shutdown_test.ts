@@ -133,6 +133,29 @@ Deno.test("shutdown -f looks for a server's process itself when the registry can
   await registry.stopped;
 });
 
+Deno.test("shutdown -f says that a registry was killed, whose lease still runs", async () => {
+  await using ensemble = new LocalEnsemble();
+  using commands = commandsIn(ensemble);
+  const killed: RegistryEntry = { ...entry("registry", [CLOSED], NO_PID), revision: 0 };
+  const store = new class extends MemoryStore {
+    override async registries(): Promise<RegistryEntry[]> {
+      return [...await super.registries(), killed];
+    }
+  }();
+  const registry = await ensemble.startRegistry(store);
+  const { code, stdout, stderr } = await commands.run("shutdown", "-f");
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stderr,
+    /^registry \(pid \d+ on host \S+\) has ended without leaving the store\n$/,
+  );
+  assert.equal(
+    stdout,
+    "... shutting down registry at tcp://127.0.0.1:1\n... shutting down registry\n",
+  );
+  await registry.stopped;
+});
+
 Deno.test("list-servers and shutdown -f read more entries than fit on a page", async () => {
   await using ensemble = new LocalEnsemble();
   using commands = commandsIn(ensemble);
