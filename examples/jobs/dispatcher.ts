@@ -11,6 +11,7 @@ import {
   type HandlerContext,
   type HandlersOf,
   InvalidInputError,
+  type Supervisor,
 } from "@gxensemble/ensemble";
 import type { Dispatcher, Done } from "./job.ts";
 import { statistics } from "./statistics.ts";
@@ -54,8 +55,8 @@ export const dispatcher: HandlersOf<Dispatcher> = {
 };
 
 /** Starts the dispatcher and its statistics, which are restarted if they fail. */
-export function start(server = currentServer()): void {
-  server.supervise("jobs", {
+export function start(server = currentServer()): Supervisor {
+  return server.supervise("jobs", {
     intensity: { restarts: 5, within: 60_000 },
     children: [
       { name: "statistics", serve: statistics, state: () => ({ done: {}, lost: 0 }) },
@@ -64,8 +65,8 @@ export function start(server = currentServer()): void {
   });
 }
 
-/** Runs the dispatcher until the server is shut down. */
+/** Runs the dispatcher until the server is shut down. Fails if its services fail too often. */
 export async function main(): Promise<void> {
-  start();
-  await currentServer().stopped;
+  const error = await Promise.race([start().ended, currentServer().stopped]);
+  if (error) throw error;
 }

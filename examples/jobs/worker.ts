@@ -4,7 +4,12 @@
  * @module
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { currentServer, EnsembleError, type HandlersOf } from "@gxensemble/ensemble";
+import {
+  currentServer,
+  EnsembleError,
+  type HandlersOf,
+  type Supervisor,
+} from "@gxensemble/ensemble";
 import type { Job, Worker } from "./job.ts";
 
 /** Does a job, and returns its result. */
@@ -37,16 +42,17 @@ export const worker: HandlersOf<Worker> = {
 };
 
 /** Starts a worker, which is restarted if it fails. */
-export function start(server = currentServer()): void {
-  server.supervise("jobs", {
+export function start(server = currentServer()): Supervisor {
+  const supervisor = server.supervise("jobs", {
     intensity: { restarts: 5, within: 60_000 },
     children: [{ name: "worker", serve: worker }],
   });
   server.join("workers", "worker");
+  return supervisor;
 }
 
-/** Runs the worker until the server is shut down. */
+/** Runs the worker until the server is shut down. Fails if its service fails too often. */
 export async function main(): Promise<void> {
-  start();
-  await currentServer().stopped;
+  const error = await Promise.race([start().ended, currentServer().stopped]);
+  if (error) throw error;
 }

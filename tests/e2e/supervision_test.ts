@@ -31,6 +31,28 @@ export async function main() {
 }
 `;
 
+Deno.test("a server whose main fails with its supervisor exits with 1", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const server = await ensemble.startServer(
+    "a",
+    [],
+    `import { currentServer } from "@gxensemble/ensemble";
+     export async function main() {
+       const server = currentServer();
+       const supervisor = server.supervise("top", {
+         intensity: { restarts: 0, within: 1 },
+         children: [{ name: "child", serve: {} }],
+       });
+       const error = await Promise.race([supervisor.ended, server.stopped]);
+       if (error) throw error;
+     }`,
+  );
+  await server.logged(/is in the registry$/);
+  assert.deepEqual(await ensemble.lines("shutdown", "-f", "child@a"), []);
+  assert.equal(await server.exit(), 1);
+  await server.logged(/top@a failed: its children had to be restarted more often than 0 times/);
+});
+
 Deno.test("list-actors --tree shows supervisors with what they restarted", async () => {
   await using ensemble = await RunningEnsemble.start();
   const server = await ensemble.startServer("a", [], TREE);
