@@ -27,10 +27,7 @@ export function drainCommand(): CommandUnknownOpts {
       "after",
       examples(
         ["drain a server before it is replaced", "gxensemble drain httpd1"],
-        [
-          "drain it for a minute at most, and then shut it down in any case",
-          "gxensemble drain --timeout 60 httpd1; gxensemble shutdown httpd1",
-        ],
+        ["wait for a minute at most", "gxensemble drain --timeout 60 httpd1"],
         [
           "drain the servers of a role, one after the other",
           "gxensemble drain --role httpd --concurrency 1",

@@ -41,7 +41,7 @@ export function shutdownCommand(): CommandUnknownOpts {
       new Option(
         "--drain",
         "first lets a server finish its requests, and waits for that, by default without limit",
-      ).default(false),
+      ).default(false).helpGroup("Draining:"),
     )
     .addArgument(completing(
       "destination list",

@@ -54,12 +54,12 @@ export const ENTRY_COLUMNS: readonly Column[] = [
   { heading: "server" },
   { heading: "state" },
   { heading: "roles" },
-  { heading: "groups" },
   { heading: "pid", isNumber: true },
   { heading: "host" },
   { heading: "uptime", isNumber: true },
   { heading: "version" },
   { heading: "lease", isNumber: true },
+  { heading: "groups" },
   { heading: "addresses" },
 ];
 
@@ -70,12 +70,12 @@ export function entryToRow(entry: RegistryEntry): string[] {
     id,
     state,
     roles.join(","),
-    groupsOf(entry).sort().map((group) => `${group}:${membersIn(entry, group)}`).join(","),
     pid === undefined ? "" : `${pid}`,
     host ?? "",
     startedAt === undefined ? "" : formatAge(Math.max(0, Date.now() - startedAt)),
     version ?? "",
     leaseLeft === undefined ? "" : `${Math.round(leaseLeft / 1000)}s`,
+    groupsOf(entry).sort().map((group) => `${group}:${membersIn(entry, group)}`).join(","),
     addresses.map(formatAddressUrl).join(" "),
   ];
 }

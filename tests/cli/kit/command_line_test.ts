@@ -28,7 +28,7 @@ const WRONG: [string[], RegExp][] = [
   [["ca", "shw"], /^unknown command 'shw' \(Did you mean show\?\)$/],
   [
     ["list"],
-    /^unknown command 'list' \(Did you mean one of list-servers, list-actors, list-connections\?\)$/,
+    /^unknown command 'list' \(Did you mean one of list-servers, list-actors, list-connections, list-groups\?\)$/,
   ],
   [["servers"], /^unknown command 'servers' \(Did you mean list-servers\?\)$/],
   [["revoke"], /^unknown command 'revoke' \(Did you mean ca revoke\?\)$/],

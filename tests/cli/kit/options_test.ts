@@ -66,6 +66,7 @@ Deno.test("option defaults match the tutorial", () => {
     arguments: [undefined, undefined],
     options: {
       force: false,
+      drain: false,
       registry: [],
       all: false,
       concurrency: 64,
