@@ -53,7 +53,7 @@ const ASKING = `
       } catch (error) {
         failures.push(\`\${id}: \${error.message}\`);
       }
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
   };
   await Promise.all(ids.map(ask));
