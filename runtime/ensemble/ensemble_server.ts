@@ -166,7 +166,7 @@ export class EnsembleServer extends ActorServer {
   /** Loads what it keeps, the first time; then does what the actor server does. */
   override async ready(): Promise<void> {
     await (this.#loadingKept ??= this.#loadKept());
-    await super.ready();
+    if (!this.signal.aborted) await super.ready();
   }
 
   async #loadKept(): Promise<void> {
