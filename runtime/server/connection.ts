@@ -170,8 +170,7 @@ export class Connection {
    */
   flush(): void {
     if (this.#writing) return;
-    const { messagesAdded, size } = this.#outbox;
-    if (messagesAdded >= EARLY_MESSAGES && size >= (this.#stream.recordSize ?? 0)) {
+    if (this.#outbox.messagesAdded >= (this.#stream.earlyMessages ?? EARLY_MESSAGES)) {
       return void this.#writeAll();
     }
     if (this.#flushing) return;

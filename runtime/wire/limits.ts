@@ -117,4 +117,7 @@ export const HARD_LIMIT = 256 * 1024 * 1024;
  * The number of messages since the last write with which the next one begins before the end of the
  * turn. With fewer, each write would carry too little; with more, the peer would wait for work.
  */
-export const EARLY_MESSAGES = 12;
+export const EARLY_MESSAGES = 16;
+
+/** The same on tls, where a write takes longer, since it is encrypted. */
+export const EARLY_MESSAGES_TLS = 32;

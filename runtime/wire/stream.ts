@@ -20,10 +20,10 @@ export interface ByteStream {
   /** The peer's certificate, DER. The transport has verified its chain and dates. Only on tls. */
   readonly certificate?: Uint8Array;
   /**
-   * The number of bytes that it encrypts at once. Each write takes that work, so fewer bytes are
-   * gathered first. Default: 0.
+   * The number of messages for which a write is worth its work: see {@linkcode EARLY_MESSAGES}, the
+   * default.
    */
-  readonly recordSize?: number;
+  readonly earlyMessages?: number;
   /** The part of the handshake timeout that the transport has used itself, in ms. Default: none. */
   readonly handshakeTime?: number;
 }

@@ -7,15 +7,12 @@ import { isIP, type Socket } from "node:net";
 import { connect, createServer, type TLSSocket } from "node:tls";
 import { EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl, type InternetAddress } from "./address.ts";
-import { MAX_UNREAD } from "./limits.ts";
+import { EARLY_MESSAGES_TLS, MAX_UNREAD } from "./limits.ts";
 import type { Accepted, ByteStream, Listener } from "./stream.ts";
 import { Handshakes } from "./handshakes.ts";
 
 /** Keep reading after the write side is closed. */
 const HALF_OPEN = { allowHalfOpen: true };
-
-/** The largest number of bytes in a TLS record (RFC 8446, 5.1). */
-const MAX_RECORD = 16 * 1024;
 
 /**
  * The first Deno version that refuses clients without a certificate. Deno 2.7.12 never asks for
@@ -269,8 +266,8 @@ function remoteText(socket: Socket): string {
 class TlsStream implements ByteStream {
   /** See {@linkcode ByteStream.kind}. */
   readonly kind = "tls";
-  /** See {@linkcode ByteStream.recordSize}. */
-  readonly recordSize: number = MAX_RECORD;
+  /** See {@linkcode ByteStream.earlyMessages}. */
+  readonly earlyMessages: number = EARLY_MESSAGES_TLS;
   /** The peer's certificate, DER (X.509). */
   readonly certificate: Uint8Array;
   /** See {@linkcode ByteStream.handshakeTime}. */

@@ -721,14 +721,14 @@ Deno.test("Connection does not keep a large message or frame while its peer is s
   connection.close("done");
 });
 
-Deno.test("Connection begins to write before the end of the turn once it has enough, on tls a record", async () => {
+Deno.test("Connection begins to write before the end of the turn once it has enough messages", async () => {
   class CountingStream extends HeldStream {
-    readonly recordSize: number;
+    readonly earlyMessages: number | undefined;
     written = 0;
 
-    constructor(recordSize: number) {
+    constructor(earlyMessages: number | undefined) {
       super(new Uint8Array());
-      this.recordSize = recordSize;
+      this.earlyMessages = earlyMessages;
     }
 
     override write(bytes: Uint8Array): Promise<number> {
@@ -736,26 +736,25 @@ Deno.test("Connection begins to write before the end of the turn once it has eno
       return Promise.resolve(bytes.length);
     }
   }
-  for (const recordSize of [0, 16 * 1024]) {
-    const stream = new CountingStream(recordSize);
+  for (const earlyMessages of [undefined, 32]) {
+    const stream = new CountingStream(earlyMessages);
     const peer = new Peer("peer");
     const connection = connectionOf(new Uint8Array(), { stream, peer });
     let added = 0;
-    const add = (length: number) => {
-      peer.outbox.add(new Uint8Array(length));
-      connection.flush();
-      added += PREFIX_LENGTH + length;
+    const add = (messages: number) => {
+      for (let i = 0; i < messages; i++) {
+        peer.outbox.add(new Uint8Array(100));
+        connection.flush();
+        added += PREFIX_LENGTH + 100;
+      }
     };
-    for (let i = 1; i < EARLY_MESSAGES; i++) add(100);
+    const enough = earlyMessages ?? EARLY_MESSAGES;
+    add(enough - 1);
     assert.equal(stream.written, 0);
-    add(100);
-    if (recordSize > 0) {
-      assert.equal(stream.written, 0);
-      add(recordSize);
-    }
+    add(1);
     assert.equal(stream.written, added);
     await pause(0);
-    for (let i = 1; i < EARLY_MESSAGES; i++) add(100);
+    add(enough - 1);
     assert.notEqual(stream.written, added);
     await eventually(() => stream.written === added, "the rest is written after the turn");
     connection.close("done");
