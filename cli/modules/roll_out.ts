@@ -73,6 +73,8 @@ interface Target {
   readonly id: string;
   readonly entry: SetEntry;
   stage: Stage;
+  /** Whether an earlier instance of it has loaded the version, which this one may have kept. */
+  readonly hasLoaded: boolean;
   tree?: UnitTree;
   /** Whether all modules of the program were current before. */
   isCurrent?: boolean;
@@ -100,7 +102,8 @@ class RollOut {
   readonly #id = crypto.randomUUID();
   readonly #by = operatorName();
   readonly #targets = new Map<string, Target>();
-  #noticed = false;
+  /** Whether the notices about the program have been printed. */
+  #isNoticed = false;
   /** Whether it has ended early: what is under way must not change servers any more. */
   #isOver = false;
 
@@ -155,7 +158,10 @@ class RollOut {
 
   async #rollOutTo(entries: readonly SetEntry[], interruption: Interruption): Promise<void> {
     for (const entry of entries) {
-      this.#targets.set(entry.id, { id: entry.id, entry, stage: "waiting" });
+      const { id } = entry;
+      const before = this.#targets.get(id);
+      const hasLoaded = before?.hasLoaded || before?.outcomes !== undefined;
+      this.#targets.set(id, { id, entry, stage: "waiting", hasLoaded });
     }
     const during = <Result>(step: Promise<Result>) =>
       interruption.during(this.#whileLocked(step), () => {
@@ -190,21 +196,18 @@ class RollOut {
   async #askAll(): Promise<void> {
     const waiting = this.#at("waiting");
     const ids = waiting.map(({ id }) => id);
-    const refuse = (outcomes: Map<string, { error?: EnsembleError }>, what: string) => {
-      const refused = ids.filter((id) => outcomes.get(id)?.error);
-      for (const id of refused) this.#fail(this.#targets.get(id)!, outcomes.get(id)!.error!);
-      if (refused.length === 0) return;
-      throw new EnsembleError(`${refused.length} of ${ids.length} servers ${what}`);
-    };
-    refuse(
-      await this.#loaders.each(ids, (loader, id) => this.#prepare(loader, this.#targets.get(id)!)),
-      "cannot load it",
+    const outcomes = await this.#loaders.each(
+      ids,
+      (loader, id) => this.#prepare(loader, this.#targets.get(id)!),
     );
-    if (!this.#noticed) {
-      this.#noticed = true;
-      const tree = waiting[0]?.tree;
-      for (const notice of tree ? noticesOfFailures(tree) : []) this.#notice(`... ${notice}`);
+    const refusing = waiting.filter(({ id }) => outcomes.get(id)!.error);
+    for (const target of refusing) this.#fail(target, outcomes.get(target.id)!.error!);
+    if (refusing.length > 0) {
+      throw new EnsembleError(`${refusing.length} of ${ids.length} servers cannot load it`);
     }
+    if (this.#isNoticed) return;
+    this.#isNoticed = true;
+    for (const notice of noticesOfFailures(waiting[0]!.tree!)) this.#notice(`... ${notice}`);
   }
 
   /** Asks a server whether it would load, and sends it what it lacks. */
@@ -319,8 +322,8 @@ class RollOut {
   /** Ends a roll-out that did not succeed. */
   async #end(error: unknown): Promise<never> {
     if (!(error instanceof EnsembleError || error instanceof Interrupted)) throw error;
-    const begun = this.#at("begun", "done").filter((target) =>
-      target.stage === "begun" || target.outcomes
+    const begun = [...this.#targets.values()].filter((target) =>
+      target.stage === "begun" || target.outcomes || target.hasLoaded && target.tree
     );
     const isLost = this.#lock.lost.aborted;
     const goesBack = error instanceof Interrupted
@@ -353,7 +356,7 @@ class RollOut {
       : left.length === 0
       ? `${begun.length === 1 ? "it is" : `all ${begun.length} are`} back`
       : `not back: ${left.join(", ")}`;
-    const others = this.#at("done").filter(({ outcomes }) => !outcomes).length;
+    const others = this.#at("done").filter((target) => !begun.includes(target)).length;
     const kept = others > 0 ? `; ${others} had it before, and still do` : "";
     throw new EnsembleError(`${why}; ${result}${kept}`);
   }
@@ -456,5 +459,5 @@ function verbOf({ outcomes, tree }: Target): string {
   if (!outcome) return "already has";
   if (outcome.rerun) return outcome.restored ? "made current again and ran" : "ran again";
   if (outcome.restored) return "made current again";
-  return outcome.loaded ? "loaded" : "loaded what it imports for";
+  return outcome.loaded ? "loaded" : "loaded modules below";
 }
