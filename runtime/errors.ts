@@ -194,7 +194,7 @@ export class ActorError extends EnsembleError {
    *
    * @internal
    */
-  hadNoReceiver?: boolean;
+  declare hadNoReceiver?: boolean;
 }
 
 /** A server that accepts connections, or is connected, but does not answer. */

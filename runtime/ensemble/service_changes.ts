@@ -16,8 +16,8 @@ const logger = getLogger(["gxensemble", "loader"]);
 interface ChangedService {
   readonly service: Actor;
   readonly change: ServiceChange;
-  /** Its state before the change. */
-  readonly state: unknown;
+  /** Its state when it was converted. */
+  state?: unknown;
 }
 
 /**
@@ -32,12 +32,14 @@ export async function changeServices(
 ): Promise<void> {
   const changed = changes.flatMap((change) =>
     actors.actors().filter(({ service }) => service?.handlers === change.from)
-      .map((service): ChangedService => ({ service, change, state: service.state }))
+      .map((service): ChangedService => ({ service, change }))
   );
   const outcomes = await Promise.allSettled(
-    changed.map(({ service, change: { to, convert } }) =>
-      exchangeHandlers(actors, { service, handlers: to, upgrade: convert })
-    ),
+    changed.map((each) => {
+      const { service, change: { to, convert } } = each;
+      const upgrade = convert && ((state: unknown) => convert(each.state = state));
+      return exchangeHandlers(actors, { service, handlers: to, upgrade });
+    }),
   );
   const failed = outcomes.findIndex(({ status }) => status === "rejected");
   const done = changed.filter((_, index) => outcomes[index]!.status === "fulfilled");
@@ -60,8 +62,8 @@ export async function changeServices(
 
 async function changeBack(
   actors: ActorSystem,
-  { service, change: { from, revert }, state }: ChangedService,
+  { service, change: { from, convert, revert }, state }: ChangedService,
 ): Promise<void> {
-  const upgrade = revert ?? (() => state);
+  const upgrade = revert ?? (convert && (() => state));
   await exchangeHandlers(actors, { service, handlers: from, upgrade });
 }

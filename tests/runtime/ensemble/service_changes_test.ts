@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
+import type { HandlerContext } from "../../../runtime/actor/handler_context.ts";
 import { hashUnit, type Unit } from "../../../runtime/code/unit.ts";
 import type { EnsembleServer } from "../../../runtime/ensemble/ensemble_server.ts";
+import { changeServices } from "../../../runtime/ensemble/service_changes.ts";
 import { loaderClient } from "../../../runtime/ensemble/remote.ts";
 import { testEnsemble } from "../../../testing/test_ensemble.ts";
 import type { Handlers } from "../../../runtime/actor/service.ts";
@@ -92,6 +95,28 @@ Deno.test("an upgrade that throws leaves all services and the version as they we
   assert.equal(server.actors.find("one")!.service!.handlers, serviceOf(server));
   const again = await unitOf(FIRST);
   assert.equal(server.units.running(["counter.ts"]).get("counter.ts"), again.hash);
+});
+
+Deno.test("a change that is taken back keeps what a service handled with the same form of state", async () => {
+  const system = new ActorSystem("here");
+  const handlers = (): Handlers => ({
+    add: (_request: object, context: HandlerContext<number>) => ++context.state,
+  });
+  const [first, second] = [handlers(), handlers()];
+  system.serve("one", first, { state: 0 });
+  system.serve("two", second, { state: 0 });
+  const gate = Promise.withResolvers<never>();
+  const changed = changeServices(system, [
+    { from: first, to: handlers() },
+    { from: second, to: handlers(), convert: () => gate.promise },
+  ]);
+  while (system.find("one")!.service!.handlers === first) await Promise.resolve();
+  assert.equal(await system.ask("one", { type: "add" }), 1);
+  gate.reject(new Error("not that one"));
+  await assert.rejects(changed, /the service two@here keeps its earlier handlers: not that one/);
+  assert.equal(system.find("one")!.service!.handlers, first);
+  assert.equal(await system.ask("one", { type: "add" }), 2);
+  system.close();
 });
 
 Deno.test("a version without a service leaves the services as they are", async () => {
