@@ -24,10 +24,10 @@ export const MAX_FRAME = 256 * 1024;
 export const MAX_MESSAGE = 64 * 1024 * 1024;
 
 /**
- * The size of the pieces that are sent, in bytes. With the prefix, a piece fits into the buffer of a
- * busy stream.
+ * The size of the pieces that are sent, in bytes. With the prefix and the mark, a piece fits into a
+ * buffer of a power of two. Smaller ones take more writes, larger ones more time between two of them.
  */
-export const PIECE = 64 * 1024 - 6;
+export const PIECE = 128 * 1024 - 6;
 
 /** How long handling frames may block the event loop, in ms. */
 export const MAX_TURN = 20;

@@ -161,7 +161,8 @@ Deno.test("a message as large as the limit travels, a larger one is refused at i
   b.actors.serve("echo", { length: ({ bytes }: { bytes: Uint8Array }) => bytes.length });
   const bytes = new Uint8Array(MAX_MESSAGE - 1000);
   const message = { type: "length", bytes };
-  assert.equal(await a.actors.ask(refTo("b", "echo"), message), bytes.length);
+  const timeout = 60_000;
+  assert.equal(await a.actors.ask(refTo("b", "echo"), message, { timeout }), bytes.length);
   await assert.rejects(
     a.actors.ask(refTo("b", "echo"), { type: "length", bytes: new Uint8Array(MAX_MESSAGE) }),
     /^ProtocolError: the message is too large/,

@@ -64,7 +64,7 @@ for (const kind of ["unix", "tcp"]) {
       const bytes = new Uint8Array(i * MIB).fill(i);
       const value = { type: "echo", i, bytes, text: "x".repeat(MIB) };
       const [from, to] = i % 2 ? [a, b] : [b, a];
-      return from.actors.ask<typeof value>(refTo(to.id, "echo"), value);
+      return from.actors.ask<typeof value>(refTo(to.id, "echo"), value, { timeout: 60_000 });
     };
     const answers = await Promise.all([1, 2, 3, 4, 5, 6].map(ask));
     for (const [index, { i, bytes, text }] of answers.entries()) {
