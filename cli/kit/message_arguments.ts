@@ -8,7 +8,6 @@ import { Argument, type CommandUnknownOpts } from "npm:@commander-js/extra-typin
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import { quoted } from "../../runtime/safe_text.ts";
 import { completing } from "./declaration.ts";
-import { readStandardInput } from "./input.ts";
 
 /** `<type>`: the type of a message. */
 export const messageTypeArgument = () =>
@@ -37,7 +36,7 @@ export async function readMessage(
   command: CommandUnknownOpts,
 ): Promise<{ readonly type: string }> {
   const isPiped = texts.length === 1 && texts[0] === "-";
-  const text = isPiped ? await readStandardInput() : undefined;
+  const text = isPiped ? await (await import("./input.ts")).readStandardInput() : undefined;
   try {
     if (type === "") throw new InvalidInputError("the message's type is empty");
     const parts = text === undefined ? parseArguments(texts) : parseObject(text, "standard input");

@@ -15,7 +15,6 @@
  */
 import { writeErrors, writeOutput } from "../../runtime/home/standard_stream.ts";
 import { escapeControls, visibleText, writeAsJson } from "../../runtime/safe_text.ts";
-import { clearProgress } from "./progress.ts";
 
 /**
  * Prints a line of the result. Line breaks in it are escaped, so that a name cannot become two
@@ -53,13 +52,20 @@ export function printNotice(text: string): void {
   writeNotice(`${visibleText(text)}\n`);
 }
 
+let clearFirst = (): void => {};
+
+/** Has a function clear what it has drawn on the terminal before anything is printed. */
+export function clearBeforePrinting(clear: () => void): void {
+  clearFirst = clear;
+}
+
 function writeResult(text: string): void {
-  clearProgress();
+  clearFirst();
   writeOutput(text);
 }
 
 function writeNotice(text: string): void {
-  clearProgress();
+  clearFirst();
   writeErrors(text);
 }
 

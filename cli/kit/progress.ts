@@ -4,6 +4,7 @@
  * @module
  */
 import { type SyncWriter, writeAll } from "../../runtime/home/standard_stream.ts";
+import { clearBeforePrinting } from "./output.ts";
 
 /** Minimum interval between redraws, in ms. */
 const INTERVAL = 50;
@@ -25,6 +26,9 @@ export const NO_TERMINAL: Terminal = {
 
 /** The lines that are drawn now. */
 const drawn = new Set<ProgressLine>();
+
+// This way around, commands that show no progress do not load this file.
+clearBeforePrinting(clearProgress);
 
 /** Clears what is drawn, so that something else can be printed. It is redrawn with the next step. */
 export function clearProgress(): void {
