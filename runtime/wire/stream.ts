@@ -20,7 +20,7 @@ export interface ByteStream {
   /** The peer's certificate, DER. The transport has verified its chain and dates. Only on tls. */
   readonly certificate?: Uint8Array;
   /**
-   * The number of messages for which a write is worth its work: see {@linkcode EARLY_MESSAGES}, the
+   * The number of messages for which a write is worth its work: see `EARLY_MESSAGES`, the
    * default.
    */
   readonly earlyMessages?: number;
