@@ -210,12 +210,18 @@ export class RoguePeer extends RawPeer {
 
   /** Connects to a server. Rejects if the server refuses it. */
   static async join(address: Address, options: RogueOptions): Promise<RoguePeer> {
-    return await RoguePeer.over(await connectTo(address, { tls: options.tls }), options);
+    // Before it connects, as servers do: a server that is busy closes clients that say nothing.
+    const self = await credentialsOf(options);
+    const stream = await connectTo(address, { tls: options.tls });
+    return await RoguePeer.#greet(stream, self);
   }
 
   /** Completes the handshake on a stream that the test has opened. */
   static async over(stream: ByteStream, options: RogueOptions): Promise<RoguePeer> {
-    const self = await credentialsOf(options);
+    return await RoguePeer.#greet(stream, await credentialsOf(options));
+  }
+
+  static async #greet(stream: ByteStream, self: Credentials): Promise<RoguePeer> {
     return new RoguePeer(
       stream,
       self,
