@@ -15,10 +15,13 @@ const LONG_WAIT = 2_000;
 export const CHECK_INTERVAL = 100;
 
 /**
- * How many checks in a row a client may owe its hello, or its response. Not a time: however late a
- * check is, what the client has sent was read before the next one.
+ * How many checks in a row a client may owe its hello, or its response: about a second. Not a time:
+ * however late a check is, what the client has sent was read before the next one.
  */
-const PATIENCE = [2, 10];
+const PATIENCE = 10;
+
+/** How many messages a client sends in its handshake. */
+const MESSAGES = 2;
 
 /** Ends a handshake, with the reason. */
 type Close = (message: string) => void;
@@ -52,7 +55,7 @@ export class Admitted {
 
   /** Counts a check. Returns whether it keeps others waiting for too long. */
   check(): boolean {
-    return ++this.#checks > (PATIENCE[this.#messages] ?? Infinity);
+    return ++this.#checks > PATIENCE && this.#messages < MESSAGES;
   }
 
   /** Closes its stream. */
