@@ -9,12 +9,12 @@ import {
   Command,
   type CommandUnknownOpts,
 } from "npm:@commander-js/extra-typings@^15.1.0";
-import { ActorRef } from "../../runtime/actor/references.ts";
+import { ActorRef, parseActorId } from "../../runtime/actor/references.ts";
 import { quoted } from "../../runtime/safe_text.ts";
 import { completing } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import { messageArgument, messageTypeArgument, readMessage } from "../kit/message_arguments.ts";
-import { jsonOption, logOption, readActorId } from "../kit/options.ts";
+import { jsonOption, logOption } from "../kit/options.ts";
 import { printValue } from "../kit/output.ts";
 import {
   type ActorSet,
@@ -124,12 +124,8 @@ function readActors(
   text: string,
   { command, ...options }: SetOptions & { command: CommandUnknownOpts },
 ): ActorSet {
-  const flag = replacingOption(options);
-  if (flag !== undefined) {
-    if (text.includes("@")) {
-      command.error(`${flag} names the servers: give the name of the actor alone, without @`);
-    }
-    return namedActors([], { ...options, actorId: readActorId(text, command), command });
+  if (replacingOption(options) !== undefined) {
+    return namedActors([], { ...options, actorId: parseActorId(text), command });
   }
   let actor: string | undefined;
   const names = readNames(text, command).map((name) => {

@@ -107,7 +107,9 @@ async function shutDownServers(
     last: REGISTRY_ID, // It has to find the other servers.
     async work(server, { actors, administrator }) {
       const actorId = actorIn(server);
-      if (isSet(servers) && !options.json) printLine(`... shutting down ${server}`);
+      if (isSet(servers) && !options.json) {
+        printLine(`... shutting down ${actorId === undefined ? server : `${actorId}@${server}`}`);
+      }
       if (options.drain) {
         await administrator.elevating(server, "admin", () => drain(actors, server, options));
       }

@@ -45,10 +45,11 @@ export async function tellActor(
   ref: ActorRef,
   message: Message,
 ): Promise<void> {
-  const { server, actor } = ref;
-  const names = await controlClient(actors, server).listActors(); // This also connects.
-  if (typeof actor === "string" && !names.includes(actor)) {
-    const message = `unknown actor: ${ref}${await suggest(actor, names)}`;
+  const { actor } = ref;
+  const server = controlClient(actors, ref.server);
+  const [found] = await server.describeActors({ actor }); // This also connects.
+  if (!found) {
+    const message = `unknown actor: ${ref}${await suggest(`${actor}`, await server.listActors())}`;
     throw new EnsembleError(message, { code: "UNKNOWN_ACTOR" });
   }
   actors.tell(ref, message);

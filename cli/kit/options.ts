@@ -315,11 +315,6 @@ export function readDestination(text: string, command: CommandUnknownOpts): Name
   return readOperand(() => parseDestination(text), command);
 }
 
-/** An actor's name or serial number, that is parsed once the options are known. */
-export function readActorId(text: string, command: CommandUnknownOpts): ActorId {
-  return readOperand(() => parseActorId(text), command);
-}
-
 /** The role after `--role`. */
 export function readRole(text: string, command: CommandUnknownOpts): string {
   return readOperand(() => parseRole(text), command);

@@ -155,7 +155,7 @@ type Outcome<Result> =
 /** The code in JSON of a server in which the work was not started. */
 const NOT_STARTED = "NOT_STARTED";
 
-/** Work for longer than this shows its progress, in ms. */
+/** Work for longer than this shows its progress, and the interval in which it is drawn, in ms. */
 const PROGRESS_DELAY = 1_000;
 
 /** The maximum number of servers that a message names. */
@@ -243,12 +243,17 @@ class WorkInSet<Result> {
 
   #describeFailures(): string {
     const all = this.#servers.length;
-    const message = `failed in ${this.#failed.length} of ${all} servers: ${names(this.#failed)}`;
+    const those = new Set(this.#failed); // In the order in which they failed.
+    const failed = this.#servers.filter((server) => those.has(server));
+    const message = `failed in ${failed.length} of ${all} servers: ${names(failed)}`;
     const left = this.#servers.filter((server) => !this.#begun.has(server));
     return left.length > 0 ? `${message}; not started in ${left.length}: ${names(left)}` : message;
   }
 
-  /** Shows how many servers are done, if the work takes longer than a moment. */
+  /**
+   * Shows how many servers are done, if the work takes longer than a moment. Draws that again at
+   * intervals, since each result and notice clears it.
+   */
   #showProgress(): Disposable {
     if (this.#options.showsProgress) return { [Symbol.dispose]() {} };
     const { administrator } = this.#context;
@@ -256,20 +261,20 @@ class WorkInSet<Result> {
       this.#isShown = true;
       this.#drawProgress();
     };
-    let timer = setTimeout(begin, PROGRESS_DELAY);
+    let timer = setInterval(begin, PROGRESS_DELAY);
     administrator.runPrompt = async (prompt) => {
-      clearTimeout(timer);
+      clearInterval(timer);
       this.#isShown = false;
       clearProgress();
       try {
         return await prompt();
       } finally {
-        timer = setTimeout(begin, PROGRESS_DELAY);
+        timer = setInterval(begin, PROGRESS_DELAY);
       }
     };
     return {
       [Symbol.dispose]: () => {
-        clearTimeout(timer);
+        clearInterval(timer);
         this.#progress[Symbol.dispose]();
       },
     };

@@ -10,7 +10,7 @@ import {
   Option,
   type OptionValues,
 } from "npm:@commander-js/extra-typings@^15.1.0";
-import type { ActorId } from "../../runtime/actor/references.ts";
+import { type ActorId, checkActorId } from "../../runtime/actor/references.ts";
 import { InvalidInputError } from "../../runtime/errors.ts";
 import type { ServerState } from "../../runtime/server/registry_protocol.ts";
 import { parseSymbols } from "../../runtime/notation.ts";
@@ -228,11 +228,12 @@ export interface ActorSet {
  */
 export function namedActors(
   names: readonly string[],
-  { actorId, command, ...options }: SetOptions & {
+  { actorId: given, command, ...options }: SetOptions & {
     actorId: ActorId | undefined;
     command: CommandUnknownOpts;
   },
 ): ActorSet {
+  const actorId = given === undefined ? undefined : actorAlone(given, { ...options, command });
   if (!names.some((name) => name.includes("@"))) {
     return { servers: namedServers(names, { ...options, command }), actorIn: () => actorId };
   }
@@ -246,6 +247,18 @@ export function namedActors(
     actors.set(server, namedActor(destination, { actorId, command }));
   }
   return { servers: { ids: [...actors.keys()] }, actorIn: (server) => actors.get(server) };
+}
+
+/** Checks the name of an actor that is given apart from servers. A wrong one is wrong usage. */
+function actorAlone(
+  actorId: ActorId,
+  { command, ...options }: SetOptions & { command: CommandUnknownOpts },
+): ActorId {
+  const flag = replacingOption(options);
+  if (flag !== undefined && `${actorId}`.includes("@")) {
+    command.error(`${flag} names the servers: give the name of the actor alone, without @`);
+  }
+  return readOperand(() => checkActorId(actorId), command);
 }
 
 /** Whether results are those of a set, even if it has one server: each is labelled with its id. */

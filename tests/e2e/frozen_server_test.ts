@@ -94,6 +94,8 @@ Deno.test("Ctrl-C ends work in several servers, and says where it may go on", as
   assert.deepEqual(interrupted.log, [`gxensemble: error: ${message}`]);
 
   const { code, screen } = await gxensembleOnTerminal(ensemble.places, call, [
+    // The results clear the progress, which is drawn again.
+    ['web2: "done"', ""],
     ["2 of 3 servers", CTRL_C],
   ]);
   assert.equal(code, 130, screen);

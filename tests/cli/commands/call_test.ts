@@ -10,6 +10,7 @@ import { commandsIn } from "../commands_in.ts";
 async function startCounters() {
   const ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
+  let unnamed: Actor | undefined;
   for (const id of ["a", "b"]) {
     const { actors } = await ensemble.start(id, { roles: ["counting"] });
     let total = 0;
@@ -30,10 +31,16 @@ async function startCounters() {
       later: (_request: object, context: HandlerContext) => context.later,
     });
     actors.spawn("raw", (self: Actor) => self.loop([on("never", () => {}), onShutdown()]));
+    unnamed = actors.spawn(
+      undefined,
+      (self: Actor) => self.loop([on("never", () => {}), onShutdown()]),
+    );
   }
   const commands = commandsIn(ensemble);
   return {
     commands,
+    /** An actor of `b` without a name. */
+    unnamed: unnamed!.ref,
     call: (...args: string[]) => commands.run("call", ...args),
     async [Symbol.asyncDispose]() {
       commands[Symbol.dispose]();
@@ -170,5 +177,9 @@ Deno.test("tell sends a message and prints nothing", async () => {
     await tell("countr@a", "add"),
     failed("unknown actor: countr@a; did you mean counter?"),
   );
+  assert.deepEqual(await tell("999@a", "add"), failed("unknown actor: 999@a"));
+  const serial = running.unnamed.actor;
+  assert.equal(typeof serial, "number");
+  assert.deepEqual(await tell(`${serial}@b`, "never"), printed(""));
   assert.match((await tell("counter@nosuch", "add")).stderr, /no server nosuch is registered/);
 });

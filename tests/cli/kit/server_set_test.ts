@@ -93,6 +93,52 @@ Deno.test("a command lists the actors and connections of a set of servers", asyn
   assert.deepEqual(peer!.split("\t").slice(0, 2), ["a", "registry"]);
 });
 
+Deno.test("a command refuses what cannot be an actor's name as wrong usage", async () => {
+  await using running = await fourServers(() => undefined);
+  const { commands } = running;
+  const refused = (command: string, message: string) => ({
+    code: 2,
+    stdout: "",
+    stderr: `gxensemble: error: ${message}\nsee gxensemble help ${command}\n`,
+  });
+  const alone = (flag: string) =>
+    `${flag} names the servers: give the name of the actor alone, without @`;
+  for (const command of ["ping", "shutdown"]) {
+    assert.deepEqual(
+      await commands.run(command, "--all", "loader@a"),
+      refused(command, alone("--all")),
+    );
+    const unnamed = await commands.run(command, "a,b", "");
+    assert.equal(unnamed.code, 2);
+    assert.match(unnamed.stderr, /^gxensemble: error: not an actor name: "": a name is up to /);
+  }
+  const call = await commands.run("call", "--role", "web", "loader@a", "x");
+  assert.deepEqual(call, refused("call", alone("--role")));
+  assert.equal((await commands.run("call", "--role", "web", "a b", "x")).code, 2);
+});
+
+Deno.test("a command names the servers in which it failed in their order", async () => {
+  const failed = Promise.withResolvers<void>();
+  await using running = await fourServers(async (id) => {
+    if (id === "a") await failed.promise;
+    else if (id === "c") failed.resolve();
+    throw new Error("not here");
+  });
+  const { stderr } = await running.commands.run("eval", "a,b,c,d", "x");
+  assert.equal(
+    stderr.trimEnd().split("\n").at(-1),
+    "gxensemble: error: failed in 4 of 4 servers: a, b, c, d",
+  );
+});
+
+Deno.test("shutdown of an actor in several servers names the actor, not the server alone", async () => {
+  await using running = await fourServers(() => undefined);
+  const { commands } = running;
+  const { stdout } = await commands.run("shutdown", "c,d", "loader");
+  assert.equal(stdout, "... shutting down loader@c\n... shutting down loader@d\n");
+  assert.equal((await commands.run("ping", "c,d")).stdout, "c: OK\nd: OK\n");
+});
+
 Deno.test("a command works in as many servers at the same time as --concurrency says", async () => {
   let running = 0;
   let most = 0;
