@@ -23,6 +23,7 @@ import {
 import type { ActorGroup } from "./introspection.ts";
 import { Ticker } from "./time.ts";
 import { MAX_DELAY, within } from "../timeout.ts";
+import type { HandlerVersions } from "./handler_versions.ts";
 import { type Case, Mailbox, type MailboxOptions, type Taken } from "./mailbox.ts";
 import { findCase } from "./message_queue.ts";
 import { OpenRequests } from "./open_requests.ts";
@@ -262,6 +263,15 @@ export class Actor<Service = any> {
    */
   get lines(): LineLimit {
     return this.#system.lines;
+  }
+
+  /**
+   * The handlers that have been exchanged in its server.
+   *
+   * @internal
+   */
+  get handlerVersions(): HandlerVersions {
+    return this.#system.handlerVersions;
   }
 
   /**

@@ -37,6 +37,7 @@ import {
   SERVER_ACTOR,
 } from "./references.ts";
 import type { Keeper } from "./supervised_children.ts";
+import { HandlerVersions } from "./handler_versions.ts";
 import { type Handlers, type HandlersOf, type ServeOptions, ServiceProgram } from "./service.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
@@ -72,6 +73,8 @@ export class ActorSystem implements Messaging, Receiver {
   readonly ref: ActorRef;
   /** Limits the log lines that other servers cause. */
   readonly lines: LineLimit = new LineLimit();
+  /** The handlers that have been exchanged. */
+  readonly handlerVersions: HandlerVersions = new HandlerVersions();
   /** The groups that its actors have joined. */
   readonly groups: Memberships = new Memberships();
   /**

@@ -11,6 +11,7 @@ import { within } from "../timeout.ts";
 import type { Actor, ActorBody } from "./actor.ts";
 import { type Case, HANDLER_EXCHANGE, type MailboxOptions } from "./mailbox.ts";
 import { HandlerContext } from "./handler_context.ts";
+import type { NewerHandlers } from "./handler_versions.ts";
 import { onPing, onShutdown, onUnexpected } from "./cases.ts";
 import {
   type AskOptions,
@@ -180,8 +181,8 @@ export class ServiceProgram {
     this.#options = options;
     this.#types = typesOf(handlers, options);
     this.body = (self) => {
-      this.#install(self, this.#handlers);
-      return self.loop(this.#cases);
+      if (self.handlerVersions.after(this.#handlers)) return this.#catchUp(self);
+      return this.#run(self);
     };
   }
 
@@ -193,6 +194,33 @@ export class ServiceProgram {
   /** The handlers that answer its requests now: the object that it was given. */
   get handlers(): Handlers {
     return this.#handlers;
+  }
+
+  #run(self: Actor): Promise<never> {
+    this.#install(self, this.#handlers);
+    return self.loop(this.#cases);
+  }
+
+  /** Takes the handlers that have been exchanged for those that it was given, before any message. */
+  async #catchUp(self: Actor): Promise<never> {
+    try {
+      let newer: NewerHandlers | undefined;
+      while ((newer = self.handlerVersions.after(this.#handlers))) {
+        const { to, convert } = newer;
+        const types = typesOf(to, this.#options);
+        if (convert) self.state = await convert(self.state);
+        this.#handlers = to;
+        this.#types = types;
+      }
+    } catch (error) {
+      const reason = describeThrown(error);
+      logger.error("{service} starts with earlier handlers: {reason}", {
+        service: `${self.ref}`,
+        reason,
+        error,
+      });
+    }
+    return await this.#run(self);
   }
 
   /**

@@ -44,6 +44,10 @@ export async function changeServices(
   const failed = outcomes.findIndex(({ status }) => status === "rejected");
   const done = changed.filter((_, index) => outcomes[index]!.status === "fulfilled");
   if (failed < 0) {
+    // For services that start later with the handlers of before.
+    for (const { from, to, convert } of changes) {
+      actors.handlerVersions.replaced(from, { to, convert });
+    }
     for (const { service } of done) {
       logger.info("{service} has the handlers of the version that was loaded", {
         service: `${service.ref}`,

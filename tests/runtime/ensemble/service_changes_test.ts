@@ -138,3 +138,56 @@ Deno.test("services go back even if the install of the earlier version throws", 
   ]);
   assert.equal(await add(), 11);
 });
+
+Deno.test("services that start later with earlier handlers get the newer ones, and their state is upgraded", async () => {
+  await using counters = await startCounters("one");
+  const { server, load, back, add } = counters;
+  const first = serviceOf(server);
+  const top = server.supervise("top", {
+    children: [
+      { name: "stopped", serve: first, state: 3 },
+      {
+        name: "nested",
+        supervise: {
+          intensity: { restarts: 0, within: 1000 },
+          children: [{ name: "two", serve: first, state: 1 }],
+        },
+      },
+    ],
+  });
+  assert.equal(await add("stopped"), 4);
+  await top.stop("stopped");
+  await load("second", SECOND);
+  assert.equal(await add("two"), 11);
+
+  await top.restart("stopped");
+  assert.equal(await add("stopped"), 14);
+  await top.restart("nested");
+  assert.equal(await add("two"), 11);
+  server.serve("later", first, { state: 0 });
+  assert.equal(await add("later"), 10);
+
+  const third = SECOND.replace("10", "100").replace(/export const (up|down)grade.*/g, "");
+  await load("third", third);
+  assert.deepEqual([await add("later"), await add("stopped"), await add("two")], [110, 114, 111]);
+  server.serve("latest", first, { state: 0 });
+  assert.equal(await add("latest"), 100);
+  await back("third");
+  await back("second");
+  assert.deepEqual([await add("later"), await add("latest")], [111, 101]);
+  await top.restart("nested");
+  assert.equal(await add("two"), 2);
+});
+
+Deno.test("a service that starts later keeps its handlers if its state cannot be upgraded", async () => {
+  await using counters = await startCounters();
+  const { server, load, add } = counters;
+  const first = serviceOf(server);
+  await load(
+    "second",
+    `export const service = { add: () => "new" };
+     export const upgrade = () => { throw new Error("not that one"); };`,
+  );
+  server.serve("later", first, { state: 0 });
+  assert.equal(await add("later"), 1);
+});
