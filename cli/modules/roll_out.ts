@@ -6,8 +6,9 @@
  */
 import type { LoadOutcome } from "../../runtime/code/unit_store.ts";
 import type { Health } from "../../runtime/ensemble/loader_protocol.ts";
-import { DisconnectedError, EnsembleError } from "../../runtime/errors.ts";
+import { DisconnectedError, EnsembleError, TimeoutError } from "../../runtime/errors.ts";
 import { sameInstance } from "../../runtime/server/credentials.ts";
+import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
 import { operatorName } from "../kit/administrator.ts";
 import { printError, printJson, printLine, printNotice } from "../kit/output.ts";
 import type { ServerSet } from "../kit/server_set_options.ts";
@@ -104,6 +105,8 @@ class RollOut {
   readonly #targets = new Map<string, Target>();
   /** Whether the notices about the program have been printed. */
   #isNoticed = false;
+  /** Why servers that have joined meanwhile could not be looked for. */
+  #notFound: EnsembleError | undefined;
   /** Whether it has ended early: what is under way must not change servers any more. */
   #isOver = false;
 
@@ -131,7 +134,7 @@ class RollOut {
     try {
       await this.#rollOutTo(entries, interruption);
       for (let round = 0; round < MOST_ROUNDS; round++) {
-        const joined = await this.#joined();
+        const joined = await this.#findJoined();
         if (joined.length === 0) break;
         const names = joined.map(({ id }) => id).join(", ");
         this.#notice(`... joined or restarted meanwhile: ${names}`);
@@ -299,8 +302,25 @@ class RollOut {
   /** Whether a server that could not be reached has ended, or cannot be reached by the registry. */
   async #isGone({ id, entry }: Target, error: EnsembleError): Promise<boolean> {
     if (!(error instanceof DisconnectedError) || !entry.instance) return false;
-    const now = await this.#loaders.lookup(id);
+    let now: RegistryEntry | undefined;
+    try {
+      now = await this.#loaders.lookup(id);
+    } catch (error) {
+      if (isNoAnswer(error)) return false;
+      throw error;
+    }
     return !now || now.state === "unreachable" || !sameInstance(now.instance, entry.instance);
+  }
+
+  /** As `#joined`, but none while the registry does not answer: that is no failure of a server. */
+  async #findJoined(): Promise<SetEntry[]> {
+    try {
+      return await this.#joined();
+    } catch (error) {
+      if (!isNoAnswer(error)) throw error;
+      this.#notFound = error;
+      return [];
+    }
   }
 
   /** The servers of the set that are new since it was found. */
@@ -435,17 +455,25 @@ class RollOut {
     }
   }
 
-  /** Says how many servers have the version, if that are not all. */
+  /** Says how many servers have the version, if that are not all, or it is not known. */
   #summarize(): void {
     const gone = this.#at("gone");
-    if (gone.length === 0) return;
-    const names = gone.map(({ id }) => id).join(", ");
-    throw new EnsembleError(
-      `${
-        this.#at("done").length
-      } of ${this.#targets.size} servers have it; gone meanwhile: ${names}`,
-    );
+    if (gone.length === 0 && !this.#notFound) return;
+    const parts = [`${this.#at("done").length} of ${this.#targets.size} servers have it`];
+    if (gone.length > 0) parts.push(`gone meanwhile: ${gone.map(({ id }) => id).join(", ")}`);
+    if (this.#notFound) {
+      parts.push(
+        "servers that joined or restarted meanwhile may not, since they could not be looked for: " +
+          this.#notFound.message,
+      );
+    }
+    throw new EnsembleError(parts.join("; "));
   }
+}
+
+/** Whether an error says that the registry did not answer. */
+function isNoAnswer(error: unknown): error is EnsembleError {
+  return error instanceof DisconnectedError || error instanceof TimeoutError;
 }
 
 /** The module id of the entry of a target's program. */

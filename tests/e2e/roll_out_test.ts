@@ -247,6 +247,35 @@ Deno.test("the lock of a roll-out outlives a restart of the registry", async () 
   assert.equal(first.log.at(-1), "gxensemble: error: interrupted; all 2 are back");
 });
 
+Deno.test("a roll-out stays when the registry has ended meanwhile", async () => {
+  await using web = await Web.start(2);
+  const { ensemble } = web;
+  const gate = ensemble.path("gate");
+  await web.write(greeting("second"));
+  const health = `await Deno.stat(${JSON.stringify(gate)}).then(() => true, () => false)`;
+  const rolling = ensemble.spawn(
+    ..."load --wait 60 --role web --health".split(" "),
+    health,
+    web.file,
+  );
+  await web.servers.get("web1")!.logged(/loaded greeting\.js/);
+  await ensemble.lines("shutdown", "registry");
+  await ensemble.write("gate", "");
+  assert.equal(await rolling.exit(), 1);
+  assert.deepEqual(withoutHashes(rolling.output.join("\n")), [
+    "web1: loaded greeting.js HASH, well, kept",
+    "web2: loaded greeting.js HASH, well, kept",
+  ]);
+  assert.match(
+    rolling.log.at(-1)!,
+    /^gxensemble: error: 2 of 2 servers have it; servers that joined or restarted meanwhile may not, since they could not be looked for: cannot reach registry: /,
+  );
+  await ensemble.startRegistry();
+  for (const id of web.ids) {
+    assert.deepEqual(await ensemble.lines("call", `greeter@${id}`, "greet"), ['"second"']);
+  }
+});
+
 Deno.test("an interrupted roll-out goes back when it cannot ask", async () => {
   await using web = await Web.start(2);
   await web.write(illIn("web2"));
