@@ -34,7 +34,7 @@ export function listGroupsCommand(): CommandUnknownOpts {
   return addClientOptions(new Command("list-groups"))
     .description("lists groups of actors, or the members of a group")
     .addOption(longOption("shows the state of each server"))
-    .addOption(stateOption("up, which groups use; any with --long or --json"))
+    .addOption(stateOption("up, which groups use; any with --long or --json, and no group"))
     .addArgument(
       completing(
         "groups",

@@ -89,7 +89,7 @@ export type ControlHandlers = {
   /** Connects to another server, through the registry or at the given addresses. */
   connect(request: { server: string; addresses?: Address[] }): Promise<void>;
   /** Takes the server out of use; see `ActorServer.drain`. Does not wait. */
-  drain(): void;
+  drain(): Promise<void>;
   /** Takes it into use again. Returns when the registry has that. */
   undrain(): Promise<void>;
   /** How far its draining is: when it is done, or else after `wait` ms. */
@@ -211,7 +211,7 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
         capability: ADMIN,
         what: "drain",
         details: {},
-        work: () => void server.drain({ timeout: 0 }),
+        work: () => server.drain({ timeout: 0 }),
       }),
 
     undrain: (_request, context) =>

@@ -5,6 +5,7 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { ActorSystem, BusyService } from "../actor/actor_system.ts";
+import { REGISTRY_ID } from "../actor/references.ts";
 import { DisconnectedError, EnsembleError, TimeoutError } from "../errors.ts";
 import { shorten } from "../safe_text.ts";
 import { within } from "../timeout.ts";
@@ -55,9 +56,19 @@ export class Draining {
     return this.#actors.isDraining;
   }
 
-  /** Begins. Does nothing if the server is draining. */
+  /**
+   * Begins. Does nothing if the server is draining.
+   *
+   * @throws {EnsembleError} if it is a registry, which clients use until it ends.
+   */
   begin(): void {
     if (this.isOn) return;
+    if (this.#actors.id === REGISTRY_ID) {
+      throw new EnsembleError(
+        "a registry cannot be drained: servers use it until it ends. To replace it, stop it and " +
+          "start another one, or have several registries",
+      );
+    }
     this.#actors.isDraining = true;
     const ended = this.#ended = Promise.withResolvers<void>();
     logger.info("{id} is draining: it takes no new work", { id: this.#actors.id });

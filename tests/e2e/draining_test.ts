@@ -140,4 +140,5 @@ Deno.test("drain waits for requests, says for which, and leaves the server drain
   for (const args of [["shutdown", "--drain"], ["shutdown", "--drain", "w1", "worker"]]) {
     assert.equal((await ensemble.run(...args)).code, 2, args.join(" "));
   }
+  assert.match(await ensemble.failure("drain", "registry"), /^a registry cannot be drained: /);
 });
