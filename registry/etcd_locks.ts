@@ -104,7 +104,7 @@ export class EtcdLocks {
   }
 }
 
-/** Reads a lock. One whose value is damaged counts as held by nobody that can be named. */
+/** Reads a lock. One whose value is damaged counts as held, by an unknown holder. */
 function readLock({ kvs: [pair] = [] }: RangeAnswer = {}): Lock | undefined {
   if (!pair) return undefined;
   const lease = pair.lease ?? "";

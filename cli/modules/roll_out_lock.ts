@@ -135,7 +135,7 @@ export class RollOutLock implements AsyncDisposable {
       const key = this.#key;
       const by = operatorName();
       const renewed = [...this.#names].map(async (name) => {
-        // While the registry does not answer, nobody else gets the lock either.
+        // While the registry does not answer, no other command gets the lock either.
         const { taken, holder } = await this.#registry.lock({ name, key, by, renews: true })
           .catch(() => ({ taken: true, holder: undefined }));
         if (!taken && this.#names.has(name)) {

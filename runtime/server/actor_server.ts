@@ -6,7 +6,7 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor, SpawnOptions } from "../actor/actor.ts";
 import { ActorSystem, endsWithServer, unknownActor } from "../actor/actor_system.ts";
-import { type MailboxOptions, UNBOUNDED } from "../actor/mailbox.ts";
+import { UNBOUNDED } from "../actor/mailbox.ts";
 import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
 import { type ActorId, ActorRef, SERVER_ACTOR } from "../actor/references.ts";
 import { client, type Handlers, type HandlersOf, type ServeOptions } from "../actor/service.ts";
@@ -16,18 +16,16 @@ import { DisconnectedError, EnsembleError, InvalidInputError } from "../errors.t
 import { describeValue } from "../inspection.ts";
 import { type Address, formatAddressUrl, hostName, readAddresses } from "../wire/address.ts";
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT } from "../wire/limits.ts";
-import { type Accepted, closeStream, type Listener } from "../wire/stream.ts";
-import { listenAt } from "../wire/transport.ts";
-import { AddressBook, type ServerLocations } from "./address_book.ts";
-import { Admission } from "./admission.ts";
-import type { ConnectionInfo, Heartbeat } from "./connection.ts";
+import type { ActorServerOptions, ServerExtension } from "./actor_server_options.ts";
+import { AddressBook } from "./address_book.ts";
+import type { ConnectionInfo } from "./connection.ts";
 import { controlChecks, type ControlHandlers, controlHandlers } from "./control.ts";
 import { Capabilities, type Session } from "./capabilities.ts";
-import { type Credentials, importCookie, InstanceKey, type TlsCredentials } from "./credentials.ts";
+import { type Credentials, importCookie, InstanceKey } from "./credentials.ts";
 import { Draining, type DrainStatus } from "./draining.ts";
 import { Elevations } from "./elevation.ts";
-import { SilentPeerError, turnAway } from "./handshake.ts";
 import { Identities } from "./identity.ts";
+import { Listeners } from "./listeners.ts";
 import type { Presence } from "./presence.ts";
 import {
   type Holder,
@@ -56,65 +54,11 @@ const QUERY_WAIT = { registered: 60_000, unregistered: 10_000 };
 const GROUPS_DELAY = 50;
 const COUNTS_DELAY = 1_000;
 
-/** How many connections of a listener are accepted in one turn of the event loop. */
-const ACCEPTED_PER_TURN = 32;
-
 /** The default time that actors have to shut down before they are ended, in ms. */
 const BARE_SERVER_GRACE = 3_000;
 
 /** How long a stopping server waits for what it sent to be read, in ms. */
 const DRAIN_TIMEOUT = 1_000;
-
-/** Options of {@linkcode ActorServer.start}. */
-export interface ActorServerOptions extends ServerLocations {
-  /** Its id. */
-  readonly id: string;
-  /** The ensemble's cookie. */
-  readonly cookie: Uint8Array;
-  /** The addresses to listen on. A server without any can still connect. */
-  readonly listen: readonly Address[];
-  /** Addresses to announce to the registry. Default: the addresses it listens on. */
-  readonly announce?: readonly Address[] | undefined;
-  /** Its roles. */
-  readonly roles: readonly string[];
-  /** Its certificate and trusted roots. Without them, it cannot use tls. */
-  readonly tls?: TlsCredentials | undefined;
-  /** The administrators' public key. If given, capabilities are enforced. */
-  readonly adminKey?: CryptoKey | undefined;
-  /** Capabilities of other servers in this one, by server id, if they are enforced. */
-  readonly capabilities?: Readonly<Record<string, readonly string[]>> | undefined;
-  /** Whether to add it to the registry. */
-  readonly register: boolean;
-  /** Whether it stays `starting` in the registry until {@linkcode ActorServer.ready} is called. */
-  readonly holdReady?: boolean | undefined;
-  /** Time that its actors have to shut down before they are ended, in ms. Default: 3000. */
-  readonly grace?: number | undefined;
-  /** Default timeout of asks, in ms. Default: 5000. */
-  readonly askTimeout?: number | undefined;
-  /** The bound of mailboxes without their own. Default: none. */
-  readonly mailbox?: MailboxOptions | undefined;
-  /** Heartbeat of its connections. Default: every 15 s, and closed after 60 s of silence. */
-  readonly heartbeat?: Heartbeat | undefined;
-  /** Cancels the start. Ignored once the server has started. */
-  readonly signal?: AbortSignal | undefined;
-  /**
-   * Called when the server listens but accepts nothing yet, to start its permanent actors. They end
-   * with the server, and cannot be shut down separately from other servers.
-   */
-  prepare?(server: ActorServer): void | Promise<void>;
-}
-
-/** Additions to a running server. */
-export interface ServerExtension {
-  /** Additional addresses to listen on. */
-  readonly listen: readonly Address[];
-  /** Additional roles. */
-  readonly roles: readonly string[];
-  /** Addresses to announce, in place of those announced before. */
-  readonly announce?: readonly Address[] | undefined;
-  /** The minimum time that its actors have to shut down, in ms. */
-  readonly grace: number;
-}
 
 /** The keys that authenticate a server. */
 export type ServerKeys = Pick<Credentials, "instance" | "cookie">;
@@ -162,7 +106,7 @@ export class ActorServer {
    */
   readonly view: RegistryView;
   readonly #options: Omit<ActorServerOptions, "cookie">;
-  readonly #listeners: Listener[] = [];
+  readonly #listeners: Listeners;
   readonly #instance: Uint8Array;
   #announced: readonly Address[] | undefined;
   #roles: readonly string[];
@@ -220,6 +164,13 @@ export class ActorServer {
       heartbeat,
       onClosed: (session) => this.#onDisconnected.forEach((react) => react(session)),
     });
+    this.#listeners = new Listeners({
+      id: this.id,
+      tls: options.tls,
+      lines: this.actors.lines,
+      accept: (accepted, heard) => this.#router.accept(accepted, heard),
+      onMoved: () => this.#registration?.announceChange(),
+    });
     this.view.onReachable = (id) => this.#router.retry(id);
     if (options.register) {
       const registration = this.#registration = new Registration(this.actors, {
@@ -266,13 +217,13 @@ export class ActorServer {
     try {
       for (const address of listen) {
         // Nothing is accepted before the server is ready.
-        await this.#listen(address);
+        await this.#listeners.listen(address);
         signal?.throwIfAborted();
       }
       await unlessAborted(signal, this.prepare());
       await unlessAborted(signal, this.#run());
     } catch (error) {
-      await Promise.all(this.#listeners.map((listener) => listener.close()));
+      await this.#listeners.close();
       const why = "the server did not start";
       if (signal?.aborted) await this.#registration?.remove(why);
       this.view.close();
@@ -321,7 +272,7 @@ export class ActorServer {
    * @internal
    */
   get entry(): OwnEntry {
-    const own = this.#listeners.map(({ address }) => reachable(address));
+    const own = this.#listeners.addresses;
     const files = new Map(own.map((address) => [formatAddressUrl(address), address]));
     const groups = this.actors.groups.counts;
     return {
@@ -381,7 +332,7 @@ export class ActorServer {
 
   /**
    * Takes the server out of use: it is `draining` in the registry, so that lookups by role or group do not give it, and
-   * its members of groups get nothing new. Lookups by its id do, and whoever knows an actor of it can go on sending.
+   * its members of groups get nothing new. Lookups by its id do, and those that know an actor of it can go on sending.
    *
    * Resolves when what was begun is finished: no service has a request in a handler, or a message in its mailbox. An
    * actor that is not a service is not waited for. Then the server can be stopped without the loss of a request. A handler
@@ -690,11 +641,7 @@ export class ActorServer {
   async extend({ listen, roles, announce, grace }: ServerExtension): Promise<void> {
     this.actors.grace = this.#grace = Math.max(this.#grace, grace);
     const added: Address[] = [];
-    for (const address of listen) {
-      const listener = await this.#listen(address);
-      added.push(reachable(listener.address));
-      this.#accept(listener);
-    }
+    for (const address of listen) added.push(await this.#listeners.add(address));
     // If nothing is announced, the addresses are those it listens on.
     this.#announced = announce ?? (this.#announced && [...this.#announced, ...added]);
     this.#roles = [...new Set([...this.#roles, ...roles])];
@@ -784,7 +731,7 @@ export class ActorServer {
       mailbox: UNBOUNDED,
       requests: controlChecks,
     });
-    for (const listener of this.#listeners) this.#accept(listener);
+    this.#listeners.acceptAtAll();
     if (!this.#registration) return;
     try {
       await this.#registration.begin();
@@ -797,74 +744,11 @@ export class ActorServer {
     this.actors.essential.add(this.#registration.keep());
   }
 
-  async #listen(address: Address): Promise<Listener> {
-    const listener = await listenAt(address, {
-      tls: this.#options.tls,
-      onRefused: (from, reason) => this.#logRefusal(from, reason),
-      onMoved: () => this.#registration?.announceChange(),
-      onWarning: (message) => logger.warn("{message}", { message }),
-    });
-    this.#listeners.push(listener);
-    return listener;
-  }
-
-  #accept(listener: Listener): void {
-    void this.#acceptAll(listener);
-    logger.info("{id} listens at {address}", {
-      id: this.id,
-      address: formatAddressUrl(listener.address),
-    });
-  }
-
-  async #acceptAll(listener: Listener): Promise<void> {
-    // Each listener has its own limits, so that a flood at a tcp port does not block the UNIX
-    // socket.
-    const admission = new Admission();
-    let accepted = 0;
-    for (let next; (next = await listener.accept());) {
-      void this.#admit(next, admission);
-      // If many come at once, as when a registry is back, the handshakes under way go on meanwhile.
-      // A timer, since Deno polls its sockets only after many turns of `setImmediate`.
-      if (++accepted % ACCEPTED_PER_TURN === 0) await new Promise((resolve) => setTimeout(resolve));
-    }
-  }
-
-  async #admit(accepted: Accepted, admission: Admission): Promise<void> {
-    const { stream } = accepted;
-    const from = formatAddressUrl(accepted.from);
-    let refusal: string | undefined;
-    const client = await admission.admit((message) => {
-      refusal = message;
-      closeStream(stream);
-    }, stream.handshakeTime);
-    if (!client) {
-      this.#logRefusal(from, "too many handshakes at once");
-      return turnAway(stream);
-    }
-    try {
-      await this.#router.accept(accepted, () => client.heard());
-    } catch (error) {
-      // Not worth a log line, since monitoring may check every minute whether a port is open.
-      if (refusal === undefined && error instanceof SilentPeerError) {
-        logger.debug("{from}: {reason}", { from, reason: error.message });
-      } else this.#logRefusal(from, refusal ?? (error as Error).message);
-    } finally {
-      client.end();
-    }
-  }
-
-  #logRefusal(from: string, reason: string): void {
-    // All ports of a host count as one source.
-    const source = from.replace(/:\d+$/, "");
-    if (!this.actors.lines.allows(source, "refused connections")) return;
-    logger.warn("refused a connection from {from}: {reason}", { from, reason });
-  }
-
   async #stopServing(): Promise<void> {
     const until = performance.now() + this.#grace;
     logger.info("{id} is stopping", { id: this.id });
     this.#abort.abort(new DisconnectedError(`${this.id} is stopping`, { code: "SERVER_STOPPING" }));
-    const closed = Promise.all(this.#listeners.map((listener) => listener.close()));
+    const closed = this.#listeners.close();
     const control = this.actors.find(SERVER_ACTOR);
     this.view.close();
     await this.#registration?.remove("the server is stopping");
@@ -898,10 +782,4 @@ async function unlessAborted<Result>(
   } finally {
     signal?.removeEventListener("abort", abort);
   }
-}
-
-/** Replaces the address of all interfaces by one that other hosts can use. */
-function reachable(address: Address): Address {
-  if (address.kind === "unix" || !["0.0.0.0", "::"].includes(address.host)) return address;
-  return { ...address, host: hostName() };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { formatAddressUrl } from "../../runtime/wire/address.ts";
 import type { ActorServer } from "../../runtime/server/actor_server.ts";
-import type { ActorServerOptions } from "../../runtime/server/actor_server.ts";
+import type { ActorServerOptions } from "../../runtime/server/actor_server_options.ts";
 import { anyPort, LocalEnsemble } from "../runtime/server/local_ensemble.ts";
 import { commandsIn } from "./commands_in.ts";
 

@@ -101,7 +101,7 @@ Deno.test("a message to a group goes to each member once, in the order in which 
   assert.deepEqual(notes, ["z 1", "y 1", "x 1"]);
 });
 
-Deno.test("a request to a group goes to its members in turn, whoever joins and leaves", async () => {
+Deno.test("a request to a group goes to its members in turn, while others join and leave", async () => {
   const system = new ActorSystem("a");
   const [x, y, z] = ["x", "y", "z"].map((name) => noting(system, name, [])) as [
     Actor,

@@ -192,7 +192,7 @@ export class GroupChurn implements AsyncDisposable {
     member.isDraining = !member.isDraining;
   }
 
-  /** Uses a group while it changes: nobody may hang, and nothing else may fail than what can. */
+  /** Uses a group while it changes. No use may hang, or fail in a way that is not expected. */
   async #use(group: string): Promise<void> {
     this.#count("uses");
     const options = { timeout: 5_000 };

@@ -7,7 +7,8 @@ import type { HandlerContext } from "../../../runtime/actor/handler_context.ts";
 import { controlClient } from "../../../runtime/ensemble/remote.ts";
 import { elevate } from "../../../runtime/ensemble/elevation.ts";
 import { publicKeyFingerprint, shortFingerprint } from "../../../runtime/server/credentials.ts";
-import type { ActorServer, ActorServerOptions } from "../../../runtime/server/actor_server.ts";
+import type { ActorServer } from "../../../runtime/server/actor_server.ts";
+import type { ActorServerOptions } from "../../../runtime/server/actor_server_options.ts";
 import { type Elevation, elevationText } from "../../../runtime/server/elevation.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 

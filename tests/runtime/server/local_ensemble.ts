@@ -7,7 +7,8 @@ import { serveRegistry } from "../../../registry/registry_actor.ts";
 import { MemoryStore } from "../../../registry/local_store.ts";
 import type { RegistryStore } from "../../../registry/store.ts";
 import { ActorRef, REGISTRY_ID } from "../../../runtime/actor/references.ts";
-import { ActorServer, type ActorServerOptions } from "../../../runtime/server/actor_server.ts";
+import { ActorServer } from "../../../runtime/server/actor_server.ts";
+import type { ActorServerOptions } from "../../../runtime/server/actor_server_options.ts";
 import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
 
 /** Names an actor by the id of its server and its own. */

@@ -13,7 +13,8 @@ import {
   type RegistryHandlers,
 } from "../../../runtime/server/registry_protocol.ts";
 import { FIRST_PAUSE, LONGEST_PAUSE, Peer } from "../../../runtime/server/peers.ts";
-import type { ActorServer, ActorServerOptions } from "../../../runtime/server/actor_server.ts";
+import type { ActorServer } from "../../../runtime/server/actor_server.ts";
+import type { ActorServerOptions } from "../../../runtime/server/actor_server_options.ts";
 import { Refusal } from "../../../runtime/server/handshake_messages.ts";
 import {
   type Address,
