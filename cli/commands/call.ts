@@ -26,25 +26,9 @@ import {
   type SetOptions,
 } from "../kit/server_set_options.ts";
 
-/** `<actor@server>`. */
-const actorsArgument = () =>
-  completing(
-    "references",
-    new Argument(
-      "<actor@server>",
-      "the actor; in several servers actor@a,b, with --role or --all its name alone",
-    ),
-  );
-
 /** Sends requests to actors, and prints their answers. */
 export function callCommand(): CommandUnknownOpts {
-  const command = new Command("call").description("sends a request to an actor, prints the answer");
-  return addParallelOptions(addServersOptions(command))
-    .addOption(jsonOption())
-    .addOption(logOption("warning"))
-    .addArgument(actorsArgument())
-    .addArgument(messageTypeArgument())
-    .addArgument(messageArgument())
+  return messageCommand("call", "sends a request to an actor, prints the answer")
     .addHelpText(
       "after",
       examples(
@@ -82,15 +66,7 @@ export function callCommand(): CommandUnknownOpts {
 
 /** Sends messages to actors, and waits for no answer. */
 export function tellCommand(): CommandUnknownOpts {
-  const command = new Command("tell").description(
-    "sends a message to an actor, and waits for no answer",
-  );
-  return addParallelOptions(addServersOptions(command))
-    .addOption(jsonOption())
-    .addOption(logOption("warning"))
-    .addArgument(actorsArgument())
-    .addArgument(messageTypeArgument())
-    .addArgument(messageArgument())
+  return messageCommand("tell", "sends a message to an actor, and waits for no answer")
     .addHelpText(
       "after",
       examples(
@@ -135,4 +111,18 @@ function readActors(
   });
   if (actor === undefined) command.error(`no actor is named: ${quoted(text)} has no @`);
   return namedActors(names, { actorId: undefined, command });
+}
+
+/** A command that takes actors and a message. */
+function messageCommand(name: string, description: string) {
+  const actors = new Argument(
+    "<actor@server>",
+    "the actor; in several servers actor@a,b, with --role or --all its name alone",
+  );
+  return addParallelOptions(addServersOptions(new Command(name).description(description)))
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addArgument(completing("references", actors))
+    .addArgument(messageTypeArgument())
+    .addArgument(messageArgument());
 }
