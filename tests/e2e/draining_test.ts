@@ -7,16 +7,17 @@ const WORKER = `
   import { currentServer } from "@gxensemble/ensemble";
   const server = currentServer();
   export function main() {
-    let isFree = true;
+    const released = Promise.withResolvers();
     const worker = server.serve("worker", {
       async work() {
         await new Promise((resolve) => setTimeout(resolve, 20));
         return server.id;
       },
-      async hang({ time }) {
-        await new Promise((resolve) => setTimeout(resolve, time));
+      async hang() {
+        await released.promise;
         return server.id;
       },
+      release: () => released.resolve(),
     }, { concurrent: true });
     server.join("workers", worker);
     return server.stopped;
@@ -111,7 +112,7 @@ Deno.test("shutdown --drain loses no request of those that find a server by its 
 Deno.test("drain waits for requests, says for which, and leaves the server draining", async () => {
   await using ensemble = await RunningEnsemble.start();
   await ensemble.startServer("w1", [], WORKER);
-  const hanging = ensemble.run("call", "--timeout", "60", "worker@w1", "hang", "time=8000");
+  const hanging = ensemble.run("call", "--timeout", "60", "worker@w1", "hang");
   const state = async () => {
     const json = await ensemble.lines("lookup", "--json", "w1");
     return JSON.parse(json.join(""))[0].state;
@@ -133,9 +134,11 @@ Deno.test("drain waits for requests, says for which, and leaves the server drain
   assert.deepEqual(await ensemble.lines("undrain", "w1"), ["... w1 takes work again"]);
   assert.equal(await state(), "up");
   assert.deepEqual(await ensemble.lines("drain", "--no-wait", "w1"), ["... draining w1"]);
-  const { stdout, stderr } = await ensemble.run("drain", "w1");
-  assert.equal(stdout, "... drained w1\n");
-  assert.match(stderr, /^w1 is draining; these services are busy: worker \(1 unanswered\)\n/);
+  const drain = ensemble.spawn("drain", "w1");
+  await drain.logged(/^w1 is draining; these services are busy: worker \(1 unanswered\)$/);
+  await ensemble.lines("call", "worker@w1", "release");
+  assert.equal(await drain.exit(), 0);
+  assert.deepEqual(drain.output, ["... drained w1"]);
   assert.equal((await hanging).stdout, '"w1"\n');
   for (const args of [["shutdown", "--drain"], ["shutdown", "--drain", "w1", "worker"]]) {
     assert.equal((await ensemble.run(...args)).code, 2, args.join(" "));
