@@ -81,7 +81,8 @@ export {
   onShutdown,
   onUnexpected,
 } from "./runtime/actor/cases.ts";
-export { Actor, type SpawnOptions } from "./runtime/actor/actor.ts";
+export { Actor } from "./runtime/actor/actor.ts";
+export type { SpawnOptions } from "./runtime/actor/spawn_options.ts";
 export type { Down } from "./runtime/actor/monitors.ts";
 export { type Tick, Ticker } from "./runtime/actor/time.ts";
 export { HandlerContext } from "./runtime/actor/handler_context.ts";

@@ -26,10 +26,11 @@ import { MAX_DELAY, within } from "../timeout.ts";
 import type { HandlerVersions } from "./handler_versions.ts";
 import { type Case, Mailbox, type MailboxOptions, type Taken } from "./mailbox.ts";
 import { findCase } from "./message_queue.ts";
-import { OpenRequests } from "./open_requests.ts";
 import { ActorRef } from "./references.ts";
+import type { ActorBody, SpawnOptions } from "./spawn_options.ts";
 import type { ServiceProgram } from "./service.ts";
 import type { Keeper, SupervisedChildren } from "./supervised_children.ts";
+import { UnfinishedRequests } from "./unfinished_requests.ts";
 import { StackProbe, type Waiting, type WakeUp } from "./waiting_receive.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
@@ -44,32 +45,6 @@ const TIME_SLICE = 25;
 
 /** The real clock, since a test may replace it. */
 const { setTimeout: setRealTimeout } = globalThis;
-
-/** The code that an actor runs. The actor ends when it returns, and fails when it throws. */
-export type ActorBody = (self: Actor) => void | Promise<void>;
-
-/**
- * Options of `spawn`.
- *
- * @example At most 100 messages may wait
- * ```ts
- * import { currentServer, on } from "@gxensemble/ensemble";
- *
- * currentServer().spawn(
- *   "printer",
- *   (self) => self.loop([on("print", ({ text }: { text: string }) => console.log(text))]),
- *   { mailbox: { limit: 100 } },
- * );
- * ```
- */
-export interface SpawnOptions {
-  /**
-   * The bound of its mailbox. Default: the server's, which has none unless it was started with one.
-   */
-  mailbox?: MailboxOptions | undefined;
-  /** The first value of {@linkcode Actor.state}. */
-  state?: unknown;
-}
 
 /** What an actor does. */
 export type ActorState = "running" | "receiving" | "dead";
@@ -128,6 +103,12 @@ export class Actor<Service = any> {
    */
   readonly monitors: Set<number> = new Set<number>();
   /**
+   * The requests that it has taken and not finished.
+   *
+   * @internal
+   */
+  readonly requests: UnfinishedRequests = new UnfinishedRequests();
+  /**
    * The program of a service, whose handlers can be exchanged.
    *
    * @internal
@@ -169,19 +150,10 @@ export class Actor<Service = any> {
   readonly #mailbox: Mailbox;
   readonly #bound: MailboxOptions | undefined;
   #tickers: Set<Ticker> | undefined;
-  /** Taken envelopes whose senders still wait for their answers. */
-  readonly #open = new OpenRequests();
   readonly #end = Promise.withResolvers<unknown>();
   #waiting: Waiting | undefined;
   #exit: ActorExit | undefined;
   #abort: AbortController | undefined;
-  /** The reason for aborting its handlers' signals. */
-  #haste: Error | undefined;
-  #hurry: AbortController | undefined;
-  /** The number of pending promises of a service's handlers. */
-  #running = 0;
-  /** Resolved when a request that it has begun is finished, while it is drained. */
-  #finished: PromiseWithResolvers<void> | undefined;
   /** Whether it is shut down in order to be started again, with the messages that wait. */
   #isRestarted = false;
   /**
@@ -301,17 +273,7 @@ export class Actor<Service = any> {
    */
   get load(): number {
     if (this.#dead) return Infinity;
-    return this.#mailbox.length + this.begun;
-  }
-
-  /**
-   * The number of requests that it has taken and not answered, also of those whose senders have
-   * given up, and whose handlers go on.
-   *
-   * @internal
-   */
-  get begun(): number {
-    return Math.max(this.#open.size, this.#running);
+    return this.#mailbox.length + this.requests.size;
   }
 
   /** Aborted when the actor has to end. Pass it to everything else that the body waits for. */
@@ -327,10 +289,8 @@ export class Actor<Service = any> {
    * @internal
    */
   get haste(): AbortSignal {
-    this.#hurry ??= new AbortController();
-    const reason = this.#haste ?? (this.#dead ? this.#whyEnded() : this.#exit);
-    if (reason) this.#hurry.abort(reason);
-    return this.#hurry.signal;
+    if (this.#exit || this.#dead) this.requests.hurry(this.#whyEnded());
+    return this.requests.signal;
   }
 
   /**
@@ -549,57 +509,15 @@ export class Actor<Service = any> {
     if (this.#dead && envelope.answered) return;
     envelope.answered = true;
     if (!failed && isPromise(value)) {
-      if (envelope.replyExpected) this.#open.add(envelope);
+      if (envelope.replyExpected) this.requests.add(envelope);
       void Promise.resolve(value).then(
         (result) => this.answer(envelope, result, false),
         (error) => this.answer(envelope, error, true),
       );
       return;
     }
-    this.#open.delete(envelope);
+    this.requests.delete(envelope);
     this.#system.answer(envelope, this.ref, failed ? toFailure(value) : value, failed);
-    if (this.#finished) this.#noteFinished();
-  }
-
-  /**
-   * Counts a handler whose promise is pending.
-   *
-   * @internal
-   */
-  handlerBegan(): void {
-    this.#running++;
-  }
-
-  /**
-   * Counts such a handler as settled.
-   *
-   * @internal
-   */
-  handlerEnded(): void {
-    this.#running--;
-    if (this.#finished) this.#noteFinished();
-  }
-
-  /**
-   * Waits until no handler's promise is pending.
-   *
-   * @internal
-   */
-  async idle(): Promise<void> {
-    while (this.#running > 0) {
-      this.#finished ??= Promise.withResolvers();
-      await this.#finished.promise;
-    }
-  }
-
-  /**
-   * Whether a service has unfinished requests: their handlers run, or their senders still wait.
-   *
-   * @internal
-   */
-  get hasBegun(): boolean {
-    return this.drains && !this.#dead &&
-      (this.#running > 0 || this.#open.nextGivesUp() !== undefined);
   }
 
   /**
@@ -609,13 +527,8 @@ export class Actor<Service = any> {
    */
   async drain(reason: Error): Promise<void> {
     if (!this.drains || this.#dead) return;
-    this.#haste ??= reason;
-    this.#hurry?.abort(this.#haste);
-    while (this.hasBegun) {
-      this.#finished ??= Promise.withResolvers();
-      const until = this.#running > 0 ? Infinity : this.#open.nextGivesUp() ?? 0;
-      await within(until - performance.now(), this.#finished.promise);
-    }
+    this.requests.hurry(reason);
+    await this.requests.finish();
   }
 
   /**
@@ -625,7 +538,7 @@ export class Actor<Service = any> {
    */
   async finishBegun(): Promise<void> {
     this.#hasten();
-    if (this.hasBegun) await within(this.#system.grace, this.drain(this.#haste!));
+    if (this.requests.hasAny) await within(this.#system.grace, this.requests.finish());
   }
 
   /**
@@ -642,7 +555,7 @@ export class Actor<Service = any> {
     this.#stopWaiting();
     waiting?.reject(this.#exit);
     this.#abort?.abort(this.#exit);
-    this.#hurry?.abort(this.#exit);
+    this.requests.hurry(this.#exit);
   }
 
   /**
@@ -692,8 +605,7 @@ export class Actor<Service = any> {
   cleanUp(reason: string | undefined, next: "keep" | "drop" | undefined): void {
     this.#dead = true;
     this.#abort?.abort(this.#whyEnded());
-    this.#hurry?.abort(this.#whyEnded());
-    if (this.#finished) this.#noteFinished();
+    if (this.requests.hasSignal) this.requests.hurry(this.#whyEnded());
     this.#stopWaiting();
     // The body of a killed actor may continue, because nothing can stop it while it waits for
     // anything but messages.
@@ -701,7 +613,7 @@ export class Actor<Service = any> {
     for (const ticker of this.#tickers ?? []) ticker.stop();
     for (const monitor of this.monitors) this.#system.demonitor(monitor);
     this.#reason = reason;
-    for (const envelope of this.#open.clear()) this.#failEnded(envelope);
+    for (const envelope of this.requests.end()) this.#failEnded(envelope);
     if (next === "keep") this.#refusal = undefined;
     else this.failWaiting();
     this.#next = next;
@@ -738,12 +650,6 @@ export class Actor<Service = any> {
       if (messageType(envelope.message) === "shutdown") this.#mailbox.push(envelope);
       else this.#fail(envelope, this.#refusal);
     }
-  }
-
-  /** Wakes the code that waits until the actor has finished its requests. */
-  #noteFinished(): void {
-    this.#finished?.resolve();
-    this.#finished = undefined;
   }
 
   /**
@@ -804,7 +710,7 @@ export class Actor<Service = any> {
     this.#handled++;
     try {
       const result = reaction.react(envelope.message as never, envelope);
-      if (envelope.replyExpected && !envelope.answered) this.#open.add(envelope);
+      if (envelope.replyExpected && !envelope.answered) this.requests.add(envelope);
       return result;
     } catch (error) {
       this.#refuse(envelope, error);

@@ -9,7 +9,7 @@ import { ActorError, DisconnectedError, EnsembleError, InvalidInputError } from 
 import { LineLimit } from "../line_limit.ts";
 import { asError, describeThrown } from "../error_report.ts";
 import { within } from "../timeout.ts";
-import { Actor, type ActorBody, type SpawnOptions } from "./actor.ts";
+import { Actor } from "./actor.ts";
 import {
   type AskOptions,
   DEFAULT_ASK_TIMEOUT,
@@ -36,6 +36,7 @@ import {
   parseActorId,
   SERVER_ACTOR,
 } from "./references.ts";
+import type { ActorBody, SpawnOptions } from "./spawn_options.ts";
 import type { Keeper } from "./supervised_children.ts";
 import { HandlerVersions } from "./handler_versions.ts";
 import { type Handlers, type HandlersOf, type ServeOptions, ServiceProgram } from "./service.ts";
@@ -524,9 +525,9 @@ export class ActorSystem implements Messaging, Receiver {
   /** The services that have unfinished or waiting requests, in the order in which they started. */
   busyServices(): BusyService[] {
     return this.actors().flatMap((actor) => {
-      const { hasBegun, begun, mailboxLength: waiting, drains, name, serial } = actor;
-      if (!drains || !hasBegun && waiting === 0) return [];
-      return [{ actor: `${name ?? serial}`, begun: hasBegun ? begun : 0, waiting }];
+      const { requests, mailboxLength: waiting, drains, name, serial } = actor;
+      if (!drains || !requests.hasAny && waiting === 0) return [];
+      return [{ actor: `${name ?? serial}`, begun: requests.hasAny ? requests.size : 0, waiting }];
     });
   }
 
@@ -536,7 +537,7 @@ export class ActorSystem implements Messaging, Receiver {
     do {
       services = this.actors().filter((actor) => actor.drains && !this.#kept.has(actor));
       await Promise.all(services.map((actor) => actor.drain(reason)));
-    } while (services.some((actor) => actor.hasBegun));
+    } while (services.some((actor) => actor.requests.hasAny));
   }
 
   /**

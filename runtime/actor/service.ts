@@ -8,11 +8,12 @@ import { asError, describeThrown, isRefusal } from "../error_report.ts";
 import { InvalidInputError } from "../errors.ts";
 import { describeValue } from "../inspection.ts";
 import { within } from "../timeout.ts";
-import type { Actor, ActorBody } from "./actor.ts";
+import type { Actor } from "./actor.ts";
 import { type Case, HANDLER_EXCHANGE, type MailboxOptions } from "./mailbox.ts";
 import { HandlerContext } from "./handler_context.ts";
 import type { NewerHandlers } from "./handler_versions.ts";
 import { onPing, onShutdown, onUnexpected } from "./cases.ts";
+import type { ActorBody } from "./spawn_options.ts";
 import {
   type AskOptions,
   type Destination,
@@ -273,7 +274,7 @@ export class ServiceProgram {
     try {
       typesOf(handlers, this.#options);
       // The state must not change while it is upgraded.
-      await within(left(), self.idle());
+      await within(left(), self.requests.idle());
       const upgraded = Promise.resolve(upgrade ? upgrade(self.state) : self.state);
       // The asker has been told by then.
       if (!await within(left(), upgraded) || left() <= 0) return;
@@ -376,16 +377,16 @@ function requestCase(self: Actor, type: string, how: {
         return fail(context, error, { type, refused: !isChecked });
       }
       if (!isPromise(result)) return answer(context, result);
-      self.handlerBegan();
+      self.requests.handlerBegan();
       // A promise of another class may settle more than once, or throw.
       const settled = Promise.resolve(result).then(
         (value) => {
           answer(context, value);
-          self.handlerEnded();
+          self.requests.handlerEnded();
         },
         (error) => {
           fail(context, error, { type });
-          self.handlerEnded();
+          self.requests.handlerEnded();
         },
       );
       if (!concurrent) return settled;

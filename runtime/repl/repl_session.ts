@@ -4,7 +4,8 @@
  * @module
  */
 import { Script } from "node:vm";
-import type { Actor, ActorBody } from "../actor/actor.ts";
+import type { Actor } from "../actor/actor.ts";
+import type { ActorBody } from "../actor/spawn_options.ts";
 import type { ActorSystem } from "../actor/actor_system.ts";
 import type { HandlerContext } from "../actor/handler_context.ts";
 import type { ActorRef } from "../actor/references.ts";

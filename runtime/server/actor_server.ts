@@ -4,12 +4,13 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import type { Actor, SpawnOptions } from "../actor/actor.ts";
+import type { Actor } from "../actor/actor.ts";
 import { ActorSystem, endsWithServer, unknownActor } from "../actor/actor_system.ts";
 import { UNBOUNDED } from "../actor/mailbox.ts";
 import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
 import { type ActorId, ActorRef, SERVER_ACTOR } from "../actor/references.ts";
 import { client, type Handlers, type HandlersOf, type ServeOptions } from "../actor/service.ts";
+import type { SpawnOptions } from "../actor/spawn_options.ts";
 import type { SupervisorOptions } from "../actor/supervision.ts";
 import { findSupervisor, supervise, type Supervisor } from "../actor/supervisor.ts";
 import { DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@^4.10.2";
-import type { Actor, ActorBody } from "../../../runtime/actor/actor.ts";
+import type { Actor } from "../../../runtime/actor/actor.ts";
+import type { ActorBody } from "../../../runtime/actor/spawn_options.ts";
 import type { Case } from "../../../runtime/actor/mailbox.ts";
 import { ActorExit, on, onReply } from "../../../runtime/actor/cases.ts";
 import { ActorError, EnsembleError } from "../../../runtime/errors.ts";
