@@ -54,7 +54,7 @@ export interface PageFile {
 export interface PageFiles {
   /** The page itself. */
   readonly html: PageFile;
-  /** The other files, by their paths below `/assets/`. */
+  /** The other files, by their paths below `assets/`. */
   readonly assets: ReadonlyMap<string, PageFile>;
   /** The SHA-256 of the import map in the page, in base64, which the content security policy names. */
   readonly importMapHash: string;
@@ -73,7 +73,7 @@ export async function makePageFiles(): Promise<PageFiles> {
   const imports: Record<string, string> = {};
   for (const [name, { text, specifiers }] of Object.entries(LIBRARIES)) {
     assets.set(`lib/${name}`, pageFile("text/javascript", withoutSourceMap(text)));
-    for (const specifier of specifiers) imports[specifier] = `/assets/lib/${name}`;
+    for (const specifier of specifiers) imports[specifier] = `./assets/lib/${name}`;
   }
   const importMap = JSON.stringify({ imports });
   const html = HTML.replace(IMPORT_MAP, () => `<script type="importmap">${importMap}</script>`);

@@ -14,7 +14,7 @@ function draw(): void {
   render(h("ul", null, rows), document.getElementById("page")!);
 }
 
-const events = new EventSource("/events");
+const events = new EventSource("events");
 
 events.addEventListener("snapshot", (event: MessageEvent<string>) => {
   const snapshot: Snapshot = JSON.parse(event.data);
@@ -26,6 +26,10 @@ events.addEventListener("snapshot", (event: MessageEvent<string>) => {
 events.addEventListener("changes", (event: MessageEvent<string>) => {
   const changes: Changes = JSON.parse(event.data);
   for (const server of changes.servers ?? []) servers.set(server.id, server);
+  for (const { id, status, error } of changes.figures ?? []) {
+    const server = servers.get(id);
+    if (server) servers.set(id, { ...server, status, error });
+  }
   for (const id of changes.removed ?? []) servers.delete(id);
   draw();
 });

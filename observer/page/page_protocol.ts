@@ -7,20 +7,24 @@
  *
  * | request | answer |
  * |---|---|
- * | `GET /` | the page |
- * | `GET /assets/<name>` | a file of the page |
- * | `GET /events` | server-sent events: first a `snapshot` ({@linkcode Snapshot}), then `changes` ({@linkcode Changes}) |
- * | `GET /api/servers/<id>/actors?sort=&limit=` | {@linkcode ActorList} |
- * | `GET /api/servers/<id>/tree` | {@linkcode ActorTreeAnswer} |
- * | `GET /api/servers/<id>/history` | {@linkcode ServerHistory} |
- * | `GET /api/servers/<id>/logs?after=&level=&category=&search=` | {@linkcode LogTail} |
- * | `GET /api/servers/<id>/loads` | {@linkcode LoadList} |
- * | `GET /api/groups/<name>` | {@linkcode GroupMembers} |
- * | `POST /api/actions` ({@linkcode ActionRequest}) | {@linkcode ActionResult} |
+ * | `GET ./` | the page |
+ * | `GET assets/<name>` | a file of the page |
+ * | `GET events` | server-sent events: first a `snapshot` ({@linkcode Snapshot}), then `changes` ({@linkcode Changes}) |
+ * | `GET api/servers/<id>/actors?sort=&limit=` | {@linkcode ActorList} |
+ * | `GET api/servers/<id>/tree` | {@linkcode ActorTreeAnswer} |
+ * | `GET api/servers/<id>/history` | {@linkcode ServerHistory} |
+ * | `GET api/servers/<id>/logs?after=&level=&category=&search=` | {@linkcode LogTail} |
+ * | `GET api/servers/<id>/loads` | {@linkcode LoadList} |
+ * | `GET api/groups/<name>` | {@linkcode GroupMembers} |
+ * | `POST api/actions` ({@linkcode ActionRequest}) | {@linkcode ActionResult} |
  *
  * An id or name in a path is encoded with `encodeURIComponent`. A failed request has a status of
- * 400 or more and an {@linkcode ApiError}. When `/events` ends, the page connects again and begins
- * with the new snapshot.
+ * 400 or more and an {@linkcode ApiError}. When `events` ends, the page connects again and begins
+ * with the new snapshot. A `snapshot` also comes later, to a page that was too slow for the changes:
+ * it replaces everything.
+ *
+ * URLs in the page are relative to it, since it is served below a path of its own: `events`,
+ * `api/actions`, `assets/page.css`.
  *
  * This module has types only, so that the page needs nothing of it when it runs.
  *
@@ -43,7 +47,7 @@ export interface Snapshot {
   readonly now: number;
   /** How often each server is asked for its status at present, in ms. */
   readonly interval: number;
-  /** The token for `POST /api/actions`, in its header `x-observer-token`; absent if there are no actions. */
+  /** The token for `POST api/actions`, in its header `x-observer-token`; absent if there are no actions. */
   readonly actionToken?: string | undefined;
   /** Set while the registry does not answer: why. The servers are those known before. */
   readonly registryError?: string | undefined;
@@ -69,6 +73,8 @@ export interface Changes {
   readonly registryError?: string | null | undefined;
   /** Servers that are new or have changed, each as a whole. */
   readonly servers?: readonly ObservedServer[] | undefined;
+  /** The figures of servers of which nothing else has changed. */
+  readonly figures?: readonly ServerFigures[] | undefined;
   /** The ids of servers that are not shown any more. */
   readonly removed?: readonly string[] | undefined;
   /** Connections that are new or have other rates. Their ends are the key. */
@@ -116,6 +122,9 @@ export interface ObservedServer {
   /** Why its figures are missing or old: it does not answer, or does not allow it. */
   readonly error?: string | undefined;
 }
+
+/** The part of a server that changes each time it is asked. Replace both, also if one is absent. */
+export type ServerFigures = Pick<ObservedServer, "id" | "status" | "error">;
 
 /** The figures of a server. Those that it does not give are absent. */
 export interface ObservedStatus {
@@ -343,7 +352,7 @@ export interface LogTail {
   /** The records after `after` (default: the last ones), oldest first, at most 500. */
   readonly records: readonly ObservedLogRecord[];
   /** The `after` of the next request. */
-  readonly next: number;
+  readonly next: string;
   /** How many records between were dropped before they could be read. */
   readonly lost: number;
 }
