@@ -7,9 +7,8 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { EnsembleError, InvalidInputError } from "../errors.ts";
 import { describeValue } from "../inspection.ts";
 import type { LineLimit } from "../line_limit.ts";
-import { describeThrown } from "../error_report.ts";
 import type { ActorSystem } from "./actor_system.ts";
-import { ActorExit } from "./cases.ts";
+import { ActorExit, failureOf } from "./cases.ts";
 import {
   type AskOptions,
   type Destination,
@@ -22,7 +21,7 @@ import {
 } from "./messaging.ts";
 import type { ActorGroup } from "./introspection.ts";
 import { Ticker } from "./time.ts";
-import { MAX_DELAY, within } from "../timeout.ts";
+import { within } from "../timeout.ts";
 import type { HandlerVersions } from "./handler_versions.ts";
 import { type Case, Mailbox, type MailboxOptions, type Taken } from "./mailbox.ts";
 import { findCase } from "./message_queue.ts";
@@ -31,7 +30,7 @@ import type { ActorBody, SpawnOptions } from "./spawn_options.ts";
 import type { ServiceProgram } from "./service.ts";
 import type { Keeper, SupervisedChildren } from "./supervised_children.ts";
 import { UnfinishedRequests } from "./unfinished_requests.ts";
-import { StackProbe, type Waiting, type WakeUp } from "./waiting_receive.ts";
+import { StackProbe, WaitingReceive, type WakeUp } from "./waiting_receive.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
 
@@ -151,7 +150,7 @@ export class Actor<Service = any> {
   readonly #bound: MailboxOptions | undefined;
   #tickers: Set<Ticker> | undefined;
   readonly #end = Promise.withResolvers<unknown>();
-  #waiting: Waiting | undefined;
+  #waiting: WaitingReceive | undefined;
   #exit: ActorExit | undefined;
   #abort: AbortController | undefined;
   /** Whether it is shut down in order to be started again, with the messages that wait. */
@@ -680,24 +679,17 @@ export class Actor<Service = any> {
     timeout: number | undefined,
   ): Promise<Taken<Result> | StackProbe | undefined> {
     const { promise, resolve, reject } = Promise.withResolvers<WakeUp>();
-    const waiting: Waiting = { cases, resolve, reject, timer: undefined };
-    this.#waiting = waiting;
+    const waiting = this.#waiting = new WaitingReceive(cases, { resolve, reject });
     this.#untilClock = CLOCK_INTERVAL;
     this.#busySince = undefined;
-    if (timeout !== undefined && timeout !== Infinity) this.#limit(waiting, timeout);
+    if (timeout !== undefined && timeout !== Infinity) {
+      waiting.limit(timeout, () => this.#stopWaiting());
+    }
     return promise as Promise<Taken<Result> | StackProbe | undefined>;
   }
 
-  #limit(waiting: Waiting, timeout: number): void {
-    waiting.timer = setTimeout(() => {
-      if (timeout > MAX_DELAY) return this.#limit(waiting, timeout - MAX_DELAY);
-      this.#stopWaiting();
-      waiting.resolve(undefined);
-    }, Math.min(timeout, MAX_DELAY));
-  }
-
   #stopWaiting(): void {
-    if (this.#waiting?.timer !== undefined) clearTimeout(this.#waiting.timer);
+    this.#waiting?.stop();
     this.#waiting = undefined;
   }
 
@@ -771,16 +763,4 @@ export class Actor<Service = any> {
     if (this.#dead) ticker.stop();
     return ticker;
   }
-}
-
-/** The reason an actor ended with when its body threw; undefined for an {@linkcode ActorExit}. */
-function failureOf(thrown: unknown): unknown {
-  try {
-    if (thrown instanceof ActorExit) return undefined;
-  } catch {
-    // A proxy that cannot be inspected.
-  }
-  // Resolving with a promise would wait for it.
-  if (isPromise(thrown)) return new EnsembleError(describeThrown(thrown));
-  return thrown ?? new EnsembleError("no reason");
 }

@@ -8,7 +8,6 @@ import { describeValue } from "../inspection.ts";
 import { ActorError, DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";
 import { LineLimit } from "../line_limit.ts";
 import { asError, describeThrown } from "../error_report.ts";
-import { within } from "../timeout.ts";
 import { Actor } from "./actor.ts";
 import {
   type AskOptions,
@@ -37,16 +36,12 @@ import {
   SERVER_ACTOR,
 } from "./references.ts";
 import type { ActorBody, SpawnOptions } from "./spawn_options.ts";
+import { endActors } from "./stopping.ts";
 import type { Keeper } from "./supervised_children.ts";
 import { HandlerVersions } from "./handler_versions.ts";
 import { type Handlers, type HandlersOf, type ServeOptions, ServiceProgram } from "./service.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
-
-/**
- * The part of the grace that services have to finish their requests. The rest is for clean-ups.
- */
-const DRAIN_SHARE = 3 / 4;
 
 /** The number of destination texts whose references are cached. */
 const MAX_PARSED = 1024;
@@ -493,33 +488,11 @@ export class ActorSystem implements Messaging, Receiver {
    * this server are still answered, since handlers may need them. Then each actor is sent a
    * shutdown, and the rest is ended.
    */
-  async stopActors(grace: number, keep: ReadonlySet<Actor>): Promise<void> {
-    const until = performance.now() + grace;
+  stopActors(grace: number, keep: ReadonlySet<Actor>): Promise<void> {
     this.#kept = keep;
-    this.stopsAt = until;
+    this.stopsAt = performance.now() + grace;
     this.stopping = new EnsembleError(`${this.id} is stopping`, { code: "SERVER_STOPPING" });
-    await within(grace * DRAIN_SHARE, this.#drain(this.stopping));
-    this.grace = 0;
-    const actors = this.actors().filter((actor) => !keep.has(actor));
-    // Supervisors shut their children down, in order.
-    for (const actor of actors) if (!actor.keeper) this.tell(actor, { type: "shutdown" });
-    await within(until - performance.now(), Promise.all(actors.map((actor) => actor.ended)));
-    const late = actors.filter(({ activity }) => activity !== "dead");
-    if (late.length === 0) return;
-    const reason = "did not shut down in time";
-    for (const actor of late) {
-      // A supervisor is late because of its children.
-      if (!actor.children) {
-        logger.warn("{actor} did not shut down in time and is made to end", {
-          actor: `${actor.ref}`,
-        });
-      }
-      actor.exit(reason);
-    }
-    // Actors that wait for a message end now. The code of the others cannot be ended, but their
-    // askers need not wait for it.
-    await new Promise((resolve) => setImmediate(resolve));
-    for (const actor of late) if (actor.activity !== "dead") this.#remove(actor, reason);
+    return endActors(this, { reason: this.stopping, grace, keep });
   }
 
   /** The services that have unfinished or waiting requests, in the order in which they started. */
@@ -529,15 +502,6 @@ export class ActorSystem implements Messaging, Receiver {
       if (!drains || !requests.hasAny && waiting === 0) return [];
       return [{ actor: `${name ?? serial}`, begun: requests.hasAny ? requests.size : 0, waiting }];
     });
-  }
-
-  /** Waits until no service has unfinished requests, since a handler of one may ask another. */
-  async #drain(reason: Error): Promise<void> {
-    let services: Actor[];
-    do {
-      services = this.actors().filter((actor) => actor.drains && !this.#kept.has(actor));
-      await Promise.all(services.map((actor) => actor.drain(reason)));
-    } while (services.some((actor) => actor.requests.hasAny));
   }
 
   /**

@@ -4,10 +4,11 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import { describeThrown } from "../error_report.ts";
 import { EnsembleError } from "../errors.ts";
 import { shorten } from "../safe_text.ts";
 import type { Case } from "./mailbox.ts";
-import { type Envelope, messageType } from "./messaging.ts";
+import { type Envelope, isPromise, messageType } from "./messaging.ts";
 import type { Down } from "./monitors.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
@@ -32,6 +33,18 @@ const logger = getLogger(["gxensemble", "actor"]);
 export class ActorExit extends Error {
   /** The class's name, even after the code was minified. */
   override name = "ActorExit";
+}
+
+/** The reason an actor ended with when its body threw; undefined for an {@linkcode ActorExit}. */
+export function failureOf(thrown: unknown): unknown {
+  try {
+    if (thrown instanceof ActorExit) return undefined;
+  } catch {
+    // A proxy that cannot be inspected.
+  }
+  // Resolving with a promise would wait for it.
+  if (isPromise(thrown)) return new EnsembleError(describeThrown(thrown));
+  return thrown ?? new EnsembleError("no reason");
 }
 
 /**

@@ -3,13 +3,14 @@
  *
  * @module
  */
+import { MAX_DELAY } from "../timeout.ts";
 import type { Case, Taken } from "./mailbox.ts";
 
 /** The result that wakes a waiting receive. */
 export type WakeUp = Taken<unknown> | StackProbe | undefined;
 
 /** A receive that waits. */
-export interface Waiting {
+export class WaitingReceive {
   /** The cases of the receive. */
   readonly cases: readonly Case[];
   /** Wakes it. */
@@ -17,7 +18,31 @@ export interface Waiting {
   /** Ends it with an error. */
   reject: (error: unknown) => void;
   /** Ends it when its time is over. */
-  timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Waits with these cases, until one of the functions of a promise is called. */
+  constructor(
+    cases: readonly Case[],
+    { resolve, reject }: Pick<PromiseWithResolvers<WakeUp>, "resolve" | "reject">,
+  ) {
+    this.cases = cases;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  /** Ends it after `timeout` ms, when `onOver` is called. */
+  limit(timeout: number, onOver: () => void): void {
+    this.#timer = setTimeout(() => {
+      if (timeout > MAX_DELAY) return this.limit(timeout - MAX_DELAY, onOver);
+      onOver();
+      this.resolve(undefined);
+    }, Math.min(timeout, MAX_DELAY));
+  }
+
+  /** Ends the time limit, if it has one. */
+  stop(): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+  }
 }
 
 /** Wakes a waiting receive to read its stack. Then the receive continues to wait. */
@@ -28,7 +53,7 @@ export class StackProbe {
   readonly #wakeUp: Promise<WakeUp>;
 
   /** Wakes the receive. */
-  constructor(waiting: Waiting) {
+  constructor(waiting: WaitingReceive) {
     const shown = Promise.withResolvers<Error>();
     this.error = shown.promise;
     this.#show = shown.resolve;
