@@ -8,6 +8,7 @@ import { EnsembleError, InvalidInputError } from "../errors.ts";
 import { describeValue } from "../inspection.ts";
 import type { LineLimit } from "../line_limit.ts";
 import type { ActorSystem } from "./actor_system.ts";
+import type { ActorObservation } from "./actor_observation.ts";
 import { ActorExit, failureOf } from "./cases.ts";
 import {
   type AskOptions,
@@ -107,6 +108,12 @@ export class Actor<Service = any> {
    * @internal
    */
   readonly requests: UnfinishedRequests = new UnfinishedRequests();
+  /**
+   * What is observed of it, while an operator looks at it.
+   *
+   * @internal
+   */
+  observation: ActorObservation | undefined = undefined;
   /**
    * The program of a service, whose handlers can be exchanged.
    *
@@ -362,6 +369,7 @@ export class Actor<Service = any> {
    * function.
    */
   tell(dest: Destination, message: unknown, options?: TellOptions): number | undefined {
+    if (this.observation !== undefined) this.observation.sent(message, dest, { isAsk: false });
     return this.#system.tell(dest, message, options, this.ref);
   }
 
@@ -375,6 +383,7 @@ export class Actor<Service = any> {
    * @throws {EnsembleError} if the message cannot be sent to another server.
    */
   ask<Reply = unknown>(dest: Destination, message: unknown, options?: AskOptions): Promise<Reply> {
+    if (this.observation !== undefined) this.observation.sent(message, dest, { isAsk: true });
     return this.#system.ask<Reply>(dest, message, options, this.ref);
   }
 
@@ -466,6 +475,7 @@ export class Actor<Service = any> {
    */
   deliver(envelope: Envelope): void {
     envelope.recipient = this;
+    if (this.observation !== undefined) this.observation.arrived(envelope);
     // A message that throws when it is read fails its sender.
     const type = messageType(envelope.message);
     if (type === "shutdown") {
@@ -516,6 +526,7 @@ export class Actor<Service = any> {
       return;
     }
     this.requests.delete(envelope);
+    if (this.observation !== undefined) this.observation.answered(envelope, { value, failed });
     this.#system.answer(envelope, this.ref, failed ? toFailure(value) : value, failed);
   }
 
@@ -612,6 +623,7 @@ export class Actor<Service = any> {
     for (const ticker of this.#tickers ?? []) ticker.stop();
     for (const monitor of this.monitors) this.#system.demonitor(monitor);
     this.#reason = reason;
+    this.observation?.ended(reason);
     for (const envelope of this.requests.end()) this.#failEnded(envelope);
     if (next === "keep") this.#refusal = undefined;
     else this.failWaiting();
@@ -682,6 +694,7 @@ export class Actor<Service = any> {
     const waiting = this.#waiting = new WaitingReceive(cases, { resolve, reject });
     this.#untilClock = CLOCK_INTERVAL;
     this.#busySince = undefined;
+    if (this.observation !== undefined) this.observation.waits();
     if (timeout !== undefined && timeout !== Infinity) {
       waiting.limit(timeout, () => this.#stopWaiting());
     }
@@ -700,6 +713,7 @@ export class Actor<Service = any> {
       throw this.#whyEnded();
     }
     this.#handled++;
+    if (this.observation !== undefined) this.observation.taken(envelope);
     try {
       const result = reaction.react(envelope.message as never, envelope);
       if (envelope.replyExpected && !envelope.answered) this.requests.add(envelope);

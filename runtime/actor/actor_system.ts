@@ -9,6 +9,7 @@ import { ActorError, DisconnectedError, EnsembleError, InvalidInputError } from 
 import { LineLimit } from "../line_limit.ts";
 import { asError, describeThrown } from "../error_report.ts";
 import { Actor } from "./actor.ts";
+import { endMeasuring, measureActor } from "./actor_observation.ts";
 import {
   type AskOptions,
   DEFAULT_ASK_TIMEOUT,
@@ -115,6 +116,8 @@ export class ActorSystem implements Messaging, Receiver {
    * @internal
    */
   isDraining = false;
+  /** Whether the time of all actors in handlers is measured. */
+  #measuresHandlers = false;
   #isClosed = false;
   /** The actors that a stop keeps. */
   #kept: ReadonlySet<Actor> = new Set();
@@ -226,6 +229,7 @@ export class ActorSystem implements Messaging, Receiver {
     this.#bySerial.add(actor.serial, actor);
     if (actor.name !== undefined) this.#byName.set(actor.name, actor);
     actor.group.add(actor);
+    if (this.#measuresHandlers) measureActor(actor);
     void actor.ended.then((error) => this.#onEnded(actor, error));
     return actor;
   }
@@ -279,6 +283,19 @@ export class ActorSystem implements Messaging, Receiver {
   /** Finds a living actor by name or serial number. */
   find(id: ActorId): Actor | undefined {
     return typeof id === "string" ? this.#byName.get(id) : this.#bySerial.get(id);
+  }
+
+  /**
+   * Begins or ends to measure the time of all actors in handlers:
+   * `actor.observation.handlerTime`.
+   */
+  measureHandlers(isOn: boolean): void {
+    if (this.#measuresHandlers === isOn) return;
+    this.#measuresHandlers = isOn;
+    for (const actor of this.actors()) {
+      if (isOn) measureActor(actor);
+      else endMeasuring(actor);
+    }
   }
 
   /** All living actors, in the order they started. */

@@ -374,7 +374,7 @@ function requestCase(self: Actor, type: string, how: {
         isChecked = true;
         result = handler(taken, context);
       } catch (error) {
-        return fail(context, error, { type, refused: !isChecked });
+        return fail(context, error, { self, type, refused: !isChecked });
       }
       if (!isPromise(result)) return answer(context, result);
       self.requests.handlerBegan();
@@ -382,16 +382,21 @@ function requestCase(self: Actor, type: string, how: {
       const settled = Promise.resolve(result).then(
         (value) => {
           answer(context, value);
-          self.requests.handlerEnded();
+          handlerEnded(self, envelope);
         },
         (error) => {
-          fail(context, error, { type });
-          self.requests.handlerEnded();
+          fail(context, error, { self, type });
+          handlerEnded(self, envelope);
         },
       );
       if (!concurrent) return settled;
     },
   };
+}
+
+function handlerEnded(self: Actor, envelope: Envelope): void {
+  self.requests.handlerEnded();
+  if (self.observation !== undefined) self.observation.settled(envelope);
 }
 
 /** Shuts a service down when it has finished its requests. */
@@ -412,14 +417,17 @@ function answer(context: HandlerContext, value: unknown): void {
 
 /** The failure of a request. */
 interface Outcome {
+  self: Actor;
   type: string;
   /** Whether its check threw, and not its handler. */
   refused?: boolean;
 }
 
 function fail(context: HandlerContext, error: unknown, outcome: Outcome): void {
+  const { envelope } = context;
+  if (!envelope.replyExpected) outcome.self.observation?.failed(envelope, error);
   context.fail(error);
-  logFailure(context.envelope, error, outcome);
+  logFailure(envelope, error, outcome);
 }
 
 /**

@@ -42,6 +42,11 @@ export class UnfinishedRequests {
     return Math.max(this.#envelopes?.size ?? 0, this.#running);
   }
 
+  /** Whether the promise of any handler is pending. */
+  get isRunning(): boolean {
+    return this.#running > 0;
+  }
+
   /** Whether any handler runs, or any sender waits. Not after the end of the actor. */
   get hasAny(): boolean {
     return !this.#isEnded && (this.#running > 0 || this.#nextGivesUp() !== undefined);
