@@ -26,6 +26,7 @@ import { within } from "../timeout.ts";
 import type { HandlerVersions } from "./handler_versions.ts";
 import { type Case, Mailbox, type MailboxOptions, type Taken } from "./mailbox.ts";
 import { findCase } from "./message_queue.ts";
+import type { MessageSpans } from "./message_spans.ts";
 import { ActorRef } from "./references.ts";
 import type { ActorBody, SpawnOptions } from "./spawn_options.ts";
 import type { ServiceProgram } from "./service.ts";
@@ -241,6 +242,15 @@ export class Actor<Service = any> {
    */
   get lines(): LineLimit {
     return this.#system.lines;
+  }
+
+  /**
+   * Makes spans of messages, if its server does.
+   *
+   * @internal
+   */
+  get spans(): MessageSpans | undefined {
+    return this.#system.spans;
   }
 
   /**
@@ -715,7 +725,10 @@ export class Actor<Service = any> {
     this.#handled++;
     if (this.observation !== undefined) this.observation.taken(envelope);
     try {
-      const result = reaction.react(envelope.message as never, envelope);
+      const { spans } = this.#system;
+      const result = spans === undefined
+        ? reaction.react(envelope.message as never, envelope)
+        : spans.react({ envelope, reaction }, this);
       if (envelope.replyExpected && !envelope.answered) this.requests.add(envelope);
       return result;
     } catch (error) {

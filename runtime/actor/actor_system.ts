@@ -36,6 +36,7 @@ import {
   parseActorId,
   SERVER_ACTOR,
 } from "./references.ts";
+import type { MessageSpans } from "./message_spans.ts";
 import type { ActorBody, SpawnOptions } from "./spawn_options.ts";
 import { endActors } from "./stopping.ts";
 import type { Keeper } from "./supervised_children.ts";
@@ -86,6 +87,12 @@ export class ActorSystem implements Messaging, Receiver {
    * @internal
    */
   guard: Guard | undefined;
+  /**
+   * Makes spans of messages. Without one, nothing is done for that.
+   *
+   * @internal
+   */
+  spans: MessageSpans | undefined;
   /**
    * Actors that are parts of the server. Other servers cannot end them, except with the server.
    *
@@ -323,6 +330,9 @@ export class ActorSystem implements Messaging, Receiver {
       replyExpected,
       false,
     );
+    if (this.spans) {
+      this.spans.told(envelope, target instanceof ActorRef ? target.server : this.id);
+    }
     return this.#post(target, envelope) ? nonce : undefined;
   }
 
@@ -366,7 +376,8 @@ export class ActorSystem implements Messaging, Receiver {
     );
     if (timeout !== Infinity) envelope.expires = now + timeout;
     const type = typeOf(message);
-    const answer = this.#asks.wait(nonce, { dest: ref, type, timeout, now, signal });
+    const span = this.spans?.asked(envelope, ref);
+    const answer = this.#asks.wait(nonce, { dest: ref, type, timeout, now, signal, span });
     try {
       if (!this.#post(ref, envelope)) {
         this.#asks.reject(
@@ -392,6 +403,7 @@ export class ActorSystem implements Messaging, Receiver {
   /** Sends the answer to an envelope from one of the actors here. */
   answer(envelope: Envelope, source: ActorRef, value: unknown, failed: boolean): void {
     const dest = envelope.source;
+    this.spans?.answered(envelope, value, failed);
     try {
       this.#post(dest, answerTo(envelope, source, this.#takeNonce() + 1, value, failed));
     } catch (error) {
@@ -731,6 +743,7 @@ function copyFor(actor: Actor, envelope: Envelope): Envelope {
   );
   copy.expires = envelope.expires;
   copy.session = envelope.session;
+  copy.trace = envelope.trace;
   return copy;
 }
 

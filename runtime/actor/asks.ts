@@ -8,6 +8,7 @@ import { shorten } from "../safe_text.ts";
 import { Deadline, Deadlines } from "./time.ts";
 import { type Envelope, toError } from "./messaging.ts";
 import { groupOf } from "./memberships.ts";
+import type { OpenSpan } from "./message_spans.ts";
 import { NumberTable } from "./number_table.ts";
 import type { ActorRef } from "./references.ts";
 
@@ -26,6 +27,7 @@ class PendingAsk extends Deadline {
   readonly resolve: (value: unknown) => void;
   /** Called once, when it is no longer pending. */
   onEnd: (() => void) | undefined = undefined;
+  span: OpenSpan | undefined = undefined;
 
   constructor(nonce: number, { dest, type }: AskedFor, resolve: (value: unknown) => void) {
     super();
@@ -82,7 +84,7 @@ export class PendingAsks {
 
   /**
    * Waits for the answer to a request. Errors name its `type`. `timeout` is in ms from `now`, a time by
-   * `performance.now()`; `Infinity` means no limit. `signal` cancels the wait.
+   * `performance.now()`; `Infinity` means no limit. `signal` cancels the wait. `span` ends with it.
    */
   wait(
     nonce: number,
@@ -90,12 +92,14 @@ export class PendingAsks {
       readonly timeout: number;
       readonly now?: number;
       readonly signal?: AbortSignal | undefined;
+      readonly span?: OpenSpan | undefined;
     },
   ): Promise<unknown> {
     const answer = new Promise<unknown>(keepResolve);
     const ask = new PendingAsk(nonce, request, resolveLast);
     this.#pending.add(nonce, ask);
-    const { timeout, now, signal } = request;
+    const { timeout, now, signal, span } = request;
+    ask.span = span;
     if (timeout !== Infinity) this.#deadlines.add(ask, timeout, now);
     if (signal) this.#endWith(signal, ask);
     return answer;
@@ -110,29 +114,29 @@ export class PendingAsks {
   settle(envelope: Envelope): void {
     const ask = this.#pending.get(envelope.replyTo!);
     if (!ask || ask.dest.server !== envelope.source.server) return;
-    this.#end(ask);
     if (envelope.failed) {
       const error = toError(envelope.message);
       if (groupOf(envelope.source.actor) !== undefined) error.hadNoReceiver = true;
-      ask.fail(error);
-    } else ask.resolve(envelope.message);
+      this.#fail(ask, error);
+    } else {
+      this.#end(ask);
+      ask.span?.end();
+      ask.resolve(envelope.message);
+    }
   }
 
   /** Rejects one ask, if it is pending. */
   reject(nonce: number, error: unknown): void {
     const ask = this.#pending.get(nonce);
-    if (!ask) return;
-    this.#end(ask);
-    ask.fail(error);
+    if (ask) this.#fail(ask, error);
   }
 
   /** Rejects all pending asks of a server, or of all servers. */
   rejectAll(error: Error, server?: string): void {
     for (const ask of this.#pending.values()) {
       if (server !== undefined && ask.dest.server !== server) continue;
-      this.#end(ask);
       // Each gets its own stack.
-      ask.fail(error instanceof DisconnectedError ? copyOf(error) : error);
+      this.#fail(ask, error instanceof DisconnectedError ? copyOf(error) : error);
     }
   }
 
@@ -140,6 +144,7 @@ export class PendingAsks {
   #endWith(signal: AbortSignal, ask: PendingAsk): void {
     const abort = () => {
       this.#end(ask);
+      ask.span?.end(signal.reason);
       ask.resolve(Promise.reject(signal.reason));
     };
     signal.addEventListener("abort", abort, { once: true });
@@ -147,13 +152,18 @@ export class PendingAsks {
   }
 
   #expire(ask: PendingAsk): void {
-    this.#end(ask);
     const request = ask.type === undefined ? "" : ` to ${shorten(ask.type)}`;
     const silence = this.#silence(ask.dest.server);
     const error = new TimeoutError(
       `no answer from ${ask.dest}${request} within ${ask.duration} ms${whyOf(silence, ask.dest)}`,
     );
     error.silence = silence;
+    this.#fail(ask, error);
+  }
+
+  #fail(ask: PendingAsk, error: unknown): void {
+    this.#end(ask);
+    ask.span?.end(error);
     ask.fail(error);
   }
 

@@ -129,6 +129,14 @@ export interface Recipient {
   answer(envelope: Envelope, value: unknown, failed: boolean): void;
 }
 
+/** The place of a message in a trace, as the W3C recommendation "Trace Context" has it. */
+export interface TraceContext {
+  /** Its `traceparent`. */
+  readonly parent: string;
+  /** Its `tracestate`; an empty text for none. */
+  readonly state: string;
+}
+
 /**
  * A message on its way, or in a mailbox.
  *
@@ -191,6 +199,12 @@ export class Envelope<Message = unknown> {
    * @internal
    */
   type: string | undefined = undefined;
+  /**
+   * Its place in a trace, if it is traced.
+   *
+   * @internal
+   */
+  trace: TraceContext | undefined = undefined;
   /** Whether it was answered. */
   answered = false;
 

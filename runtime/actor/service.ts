@@ -390,6 +390,7 @@ function requestCase(self: Actor, type: string, how: {
         },
       );
       if (!concurrent) return settled;
+      self.spans?.continues(envelope, settled);
     },
   };
 }
@@ -425,7 +426,9 @@ interface Outcome {
 
 function fail(context: HandlerContext, error: unknown, outcome: Outcome): void {
   const { envelope } = context;
-  if (!envelope.replyExpected) outcome.self.observation?.failed(envelope, error);
+  const { observation, spans } = outcome.self;
+  if (!envelope.replyExpected) observation?.failed(envelope, error);
+  spans?.failed(envelope, error);
   context.fail(error);
   logFailure(envelope, error, outcome);
 }

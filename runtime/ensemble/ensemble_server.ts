@@ -14,6 +14,7 @@ import { UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
 import { codeDirectory, holdServerDirectory, removeLeftClients } from "../home/server_directory.ts";
 import type { Places } from "../home/paths.ts";
+import { isTelemetryOn } from "../home/telemetry_variables.ts";
 import { warnOfExpiry } from "../pki/own_tls.ts";
 import type { ServerState } from "../server/registry_protocol.ts";
 import { ActorServer, type ServerKeys } from "../server/actor_server.ts";
@@ -128,6 +129,10 @@ export class EnsembleServer extends ActorServer {
   protected override async prepare(): Promise<void> {
     const { id, places, isTransient, loader, library = {} } = this.#options;
     const prepare = () => super.prepare();
+    if (this.#options.telemetry ?? isTelemetryOn()) {
+      const { startTelemetry } = await import("../observation/telemetry.ts");
+      this.hold(startTelemetry(this));
+    }
     if (isTransient) return await this.enter(prepare);
     if (sharedId(id) === CLIENT_ID) await removeLeftClients(places);
     this.hold(await holdServerDirectory(id, places));

@@ -105,6 +105,11 @@ export interface StartServerOptions {
    * `$ENSEMBLE_SOCKET_DIR`, else `/tmp/ensemble`.
    */
   readonly socketDirectory?: string | undefined;
+  /**
+   * Whether to tell OpenTelemetry of messages, metrics and logs, for a program that starts its own
+   * SDK before the server. Default: if Deno sends them, since `OTEL_DENO` is `true`.
+   */
+  readonly telemetry?: boolean | undefined;
   /** The bound of the mailboxes of actors that are started without one. Default: none. */
   readonly mailbox?: MailboxOptions | undefined;
   /**

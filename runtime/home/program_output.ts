@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import process from "node:process";
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { type StandardStream, standardStream } from "./standard_stream.ts";
+import { isTelemetryOn } from "./telemetry_variables.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
@@ -85,12 +86,6 @@ function makeConsole(print: (text: string, level: number) => void): Console | un
   ];
   if (!internals?.Console || isTelemetryOn()) return undefined;
   return new internals.Console(print);
-}
-
-function isTelemetryOn(): boolean {
-  const variable = "OTEL_DENO";
-  if (Deno.permissions.querySync({ name: "env", variable }).state !== "granted") return false;
-  return ["1", "true"].includes(Deno.env.get(variable) ?? "");
 }
 
 /** Whether a function is built in, rather than the program's. */

@@ -216,7 +216,8 @@ function readPrimitive(): unknown {
   return readValue(0);
 }
 
-function readText(): string {
+/** Reads a text. */
+export function readText(): string {
   const tag = readByte();
   if (tag >= SHORT_TEXT && tag <= SHORT_TEXT + MAX_SHORT_TEXT) {
     return readShortText(tag - SHORT_TEXT);

@@ -249,7 +249,8 @@ function writeNumber(value: number): void {
   }
 }
 
-function writeText(text: string): void {
+/** Writes a text. */
+export function writeText(text: string): void {
   const { length } = text;
   if (length > MAX_SHORT_TEXT) return writeLongText(text);
   reserve(1 + length);

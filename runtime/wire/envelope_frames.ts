@@ -6,12 +6,13 @@
  * | bytes | field |
  * |---|---|
  * | 2 | the length of the header, these two bytes included |
- * | 1 | flags: 1 an answer is expected, 2 the message is a failure, 4 and 8 see below |
+ * | 1 | flags: 1 an answer is expected, 2 the message is a failure, 4, 8 and 16 see below |
  * | 8 | nonce, a double |
  * | 8 | with flag 4: its timeout in ms, a double |
  * | 8 | with flag 8: the nonce of the message that it answers, a double |
  * | | the destination: its name or serial number, as a value |
  * | | the source actor, likewise |
+ * | | with flag 16: the trace context: `traceparent` and `tracestate`, two texts |
  * | | fields of later versions, which are skipped |
  *
  * The servers are those of the connection, and not in the header. Values have the form of
@@ -20,12 +21,13 @@
  *
  * @module
  */
-import { Envelope } from "../actor/messaging.ts";
+import { Envelope, type TraceContext } from "../actor/messaging.ts";
 import { type ActorId, ActorRef } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
 import * as decoder from "./decoder.ts";
 import * as encoder from "./encoder.ts";
 import { FLAG_TIMEOUT, type Outbox } from "./frames.ts";
+import { MAX_TRACE_PARENT, MAX_TRACE_STATE } from "./limits.ts";
 import type { LargeFrame } from "./pieces.ts";
 
 const EMPTY: Uint8Array<ArrayBuffer> = new Uint8Array();
@@ -33,6 +35,7 @@ const EMPTY: Uint8Array<ArrayBuffer> = new Uint8Array();
 const FLAG_REPLY_EXPECTED = 1;
 const FLAG_FAILED = 2;
 const FLAG_REPLY = 8;
+const FLAG_TRACE = 16;
 
 /**
  * Writes an envelope into an outbox.
@@ -41,7 +44,7 @@ const FLAG_REPLY = 8;
  * limit. Nothing is written then.
  */
 export function writeEnvelope(outbox: Outbox, envelope: Envelope): void {
-  const { nonce, replyTo, timeout, message } = envelope;
+  const { nonce, replyTo, timeout, message, trace } = envelope;
   const expires = timeout !== undefined && timeout !== Infinity;
   if (!Number.isSafeInteger(nonce) || (replyTo !== undefined && !Number.isSafeInteger(replyTo))) {
     throw new ProtocolError("cannot send a message whose nonce is not an integer");
@@ -55,13 +58,18 @@ export function writeEnvelope(outbox: Outbox, envelope: Envelope): void {
     encoder.writeByte(0);
     encoder.writeByte(
       (envelope.replyExpected ? FLAG_REPLY_EXPECTED : 0) | (envelope.failed ? FLAG_FAILED : 0) |
-        (expires ? FLAG_TIMEOUT : 0) | (replyTo === undefined ? 0 : FLAG_REPLY),
+        (expires ? FLAG_TIMEOUT : 0) | (replyTo === undefined ? 0 : FLAG_REPLY) |
+        (trace === undefined ? 0 : FLAG_TRACE),
     );
     encoder.writeDouble(nonce);
     if (expires) encoder.writeDouble(envelope.expires ??= performance.now() + timeout);
     if (replyTo !== undefined) encoder.writeDouble(replyTo);
     encoder.writeActorId(envelope.dest);
     encoder.writeActorId(envelope.source.actor);
+    if (trace !== undefined) {
+      encoder.writeText(trace.parent);
+      encoder.writeText(trace.state);
+    }
     encoder.patchUint16(0, encoder.written());
     encoder.writeMessage(message);
     encoder.closeFrame(envelope, expires);
@@ -84,6 +92,7 @@ export class IncomingFrame {
   replyTo: number | undefined;
   /** The timeout of the message, in ms. */
   timeout: number | undefined;
+  #trace: TraceContext | undefined;
   #source: ActorId = "";
   #nonce = 0;
   #flags = 0;
@@ -119,6 +128,7 @@ export class IncomingFrame {
       this.replyTo = flags & FLAG_REPLY ? readNonce() : undefined;
       this.dest = decoder.readActorId();
       this.#source = decoder.readActorId();
+      this.#trace = flags & FLAG_TRACE ? readTrace() : undefined;
       decoder.skipTo(this.#message);
     } finally {
       decoder.closeFrame();
@@ -173,7 +183,7 @@ export class IncomingFrame {
   }
 
   #envelope(source: string, message: unknown): Envelope {
-    return new Envelope(
+    const envelope = new Envelope(
       message,
       this.dest,
       ActorRef.unchecked(source, this.#source),
@@ -183,6 +193,8 @@ export class IncomingFrame {
       (this.#flags & FLAG_REPLY_EXPECTED) !== 0,
       (this.#flags & FLAG_FAILED) !== 0,
     );
+    envelope.trace = this.#trace;
+    return envelope;
   }
 }
 
@@ -196,4 +208,13 @@ function readTimeout(): number {
   const timeout = decoder.readDouble();
   if (!Number.isNaN(timeout)) return timeout;
   throw new ProtocolError("malformed frame: not a timeout");
+}
+
+function readTrace(): TraceContext {
+  const parent = decoder.readText();
+  const state = decoder.readText();
+  if (parent.length <= MAX_TRACE_PARENT && state.length <= MAX_TRACE_STATE) {
+    return { parent, state };
+  }
+  throw new ProtocolError("malformed frame: not a trace context");
 }

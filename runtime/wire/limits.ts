@@ -121,3 +121,12 @@ export const EARLY_MESSAGES = 16;
 
 /** The same on tls, where a write takes longer, since it is encrypted. */
 export const EARLY_MESSAGES_TLS = 32;
+
+/**
+ * The longest `traceparent` of a message, in characters. That of the present version has 55; later
+ * ones may be longer.
+ */
+export const MAX_TRACE_PARENT = 128;
+
+/** The longest `tracestate` of a message, in characters: what the W3C requires at least. */
+export const MAX_TRACE_STATE = 512;

@@ -335,10 +335,18 @@ def encode_envelope(envelope):
     )
     flags = sum(
         flag
-        for flag, field in ((1, "answerExpected"), (2, "failure"), (4, "timeout"), (8, "answers"))
+        for flag, field in (
+            (1, "answerExpected"),
+            (2, "failure"),
+            (4, "timeout"),
+            (8, "answers"),
+            (16, "trace"),
+        )
         if field in envelope
     )
     fields += encode(envelope["receiver"]) + encode(envelope["sender"])
+    if "trace" in envelope:
+        fields += b"".join(encode_text(envelope["trace"][field]) for field in ("parent", "state"))
     return struct.pack("<HB", 3 + len(fields), flags) + fields + encode(envelope["message"])
 
 
@@ -357,6 +365,10 @@ def decode_envelope(data):
         if not isinstance(envelope.get(field, 0), int):
             raise Refused("not a nonce")
     envelope["receiver"], envelope["sender"] = decoder.actor(), decoder.actor()
+    if flags & 16:
+        trace = envelope["trace"] = {"parent": decoder.text(), "state": decoder.text()}
+        if len(trace["parent"]) > 128 or len(trace["state"]) > 512:
+            raise Refused("not a trace context")
     if flags & 1:
         envelope["answerExpected"] = True
     if flags & 2:

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { Envelope } from "../../runtime/actor/messaging.ts";
+import { Envelope, type TraceContext } from "../../runtime/actor/messaging.ts";
 import { type ActorId, ActorRef } from "../../runtime/actor/references.ts";
 import { ProtocolError } from "../../runtime/errors.ts";
 import { writeEnvelope } from "../../runtime/wire/envelope_frames.ts";
@@ -163,6 +163,7 @@ interface EnvelopeVector {
   readonly answers?: number;
   readonly answerExpected?: boolean;
   readonly failure?: boolean;
+  readonly trace?: TraceContext;
   readonly message: unknown;
 }
 
@@ -171,7 +172,8 @@ function envelopeOf(vector: EnvelopeVector): Envelope {
   const source = ActorRef.unchecked("peer", sender);
   const { answerExpected = false, failure = false } = vector;
   const message = valueOf(vector.message);
-  return new Envelope(message, receiver, source, nonce, answers, timeout, answerExpected, failure);
+  const made = [nonce, answers, timeout, answerExpected, failure] as const;
+  return Object.assign(new Envelope(message, receiver, source, ...made), { trace: vector.trace });
 }
 
 /** The bodies of the frames in which an envelope leaves. */
@@ -189,12 +191,13 @@ function assertReads(frames: readonly Uint8Array[], expected: EnvelopeVector): v
   const got = frames.map((frame) => arrivals.take(frame, "peer"));
   const envelope = got.pop()!;
   assert.deepEqual(got, got.map(() => undefined));
-  const { message, dest, source, nonce, replyTo, timeout, replyExpected, failed } = envelope;
+  const { message, dest, source, nonce, replyTo, timeout, replyExpected, failed, trace } = envelope;
   const { receiver, sender, answers, answerExpected = false, failure = false } = expected;
   assert.deepEqual(message, valueOf(expected.message));
   assert.deepEqual([dest, source.actor, nonce], [receiver, sender, expected.nonce]);
   assert.deepEqual([replyTo, timeout], [answers, expected.timeout]);
   assert.deepEqual([replyExpected, failed], [answerExpected, failure]);
+  assert.deepEqual(trace, expected.trace);
 }
 
 for (const vector of vectors.envelopes) {

@@ -1,0 +1,16 @@
+/**
+ * The environment variables of Deno's telemetry that matter to a server.
+ *
+ * @module
+ */
+
+/** Whether Deno sends the telemetry of this process, by `OTEL_DENO`. */
+export function isTelemetryOn(): boolean {
+  return ["1", "true"].includes(valueOf("OTEL_DENO") ?? "");
+}
+
+/** The value of a variable; undefined also if the process may not read it. */
+function valueOf(variable: string): string | undefined {
+  if (Deno.permissions.querySync({ name: "env", variable }).state !== "granted") return undefined;
+  return Deno.env.get(variable);
+}

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { OtlpReceiver, type ReceivedSpan } from "../otlp_receiver.ts";
+import { RunningEnsemble, type RunningProcess } from "./running_ensemble.ts";
+
+/** Asks the next server, and says so with `console`. */
+const FORWARDING = `
+  import { currentServer } from "@gxensemble/ensemble";
+  export const main = (next) => {
+    const server = currentServer();
+    server.serve("orders", {
+      async add({ order }) {
+        console.log("an order of", order);
+        return next === undefined ? order.length : await server.ask(next, { type: "add", order });
+      },
+    });
+    return server.stopped;
+  };
+`;
+
+async function startTraced(
+  ensemble: RunningEnsemble,
+  { receiver, id, next }: { receiver: OtlpReceiver; id: string; next?: string },
+): Promise<RunningProcess> {
+  Object.assign(ensemble.places.environment, receiver.environment(id));
+  const text = FORWARDING.replace("(next)", `(next = ${JSON.stringify(next)})`);
+  const server = await ensemble.startServer(id, [], text);
+  for (const name of Object.keys(receiver.environment(id))) {
+    delete ensemble.places.environment[name];
+  }
+  return server;
+}
+
+Deno.test("an ask through three servers is one tree of spans, to which logs belong", async () => {
+  await using receiver = new OtlpReceiver();
+  await using ensemble = await RunningEnsemble.start();
+  await startTraced(ensemble, { receiver, id: "back" });
+  await startTraced(ensemble, { receiver, id: "middle", next: "orders@back" });
+  const front = await startTraced(ensemble, { receiver, id: "front", next: "orders@middle" });
+  assert.deepEqual(await ensemble.lines("call", "orders@front", "add", "order=flour"), ["5"]);
+
+  const spanOf = (service: string, kind: ReceivedSpan["kind"]) =>
+    receiver.until(
+      () => receiver.spans.find((span) => span.service === service && span.kind === kind),
+      `${kind} span of ${service}`,
+    );
+  const tree = [
+    await spanOf("front", "server"),
+    await spanOf("front", "client"),
+    await spanOf("middle", "server"),
+    await spanOf("middle", "client"),
+    await spanOf("back", "server"),
+  ];
+  assert.deepEqual(tree.map(({ name }) => name), tree.map(() => "orders/add"));
+  assert.deepEqual(tree.map(({ traceId }) => traceId), tree.map(() => tree[0]!.traceId));
+  assert.deepEqual(
+    tree.map(({ parentSpanId }) => parentSpanId),
+    ["", ...tree.slice(0, -1).map(({ spanId }) => spanId)],
+  );
+  assert.deepEqual(tree[1]!.attributes, {
+    "rpc.system.name": "gxensemble",
+    "rpc.method": "orders/add",
+    "server.address": "middle",
+    "rpc.response.status_code": "OK",
+  });
+  assert.equal(tree[2]!.attributes["client.address"], "front");
+
+  // Nothing else has spans: not what servers ask the registry.
+  assert.equal(receiver.spans.length, tree.length, JSON.stringify(receiver.spans));
+
+  const record = await receiver.until(
+    () => receiver.records.find(({ spanId }) => spanId === tree[4]!.spanId),
+    "record of the last handler",
+  );
+  assert.equal(record.body, "an order of flour\n");
+  assert.equal(record.traceId, tree[0]!.traceId);
+
+  const duration = await receiver.until(
+    () => receiver.points.find(({ name }) => name === "rpc.server.call.duration"),
+    "rpc.server.call.duration",
+  );
+  assert.equal(duration.attributes["rpc.method"], "orders/add");
+  front.signal("SIGTERM");
+  assert.equal(await front.exit(), 0);
+});
