@@ -723,6 +723,7 @@ export class Actor<Service = any> {
       throw this.#whyEnded();
     }
     this.#handled++;
+    this.#system.handled++;
     if (this.observation !== undefined) this.observation.taken(envelope);
     try {
       const { spans } = this.#system;

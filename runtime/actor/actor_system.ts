@@ -123,6 +123,18 @@ export class ActorSystem implements Messaging, Receiver {
    * @internal
    */
   isDraining = false;
+  /**
+   * The number of messages that actors have taken out of their mailboxes.
+   *
+   * @internal
+   */
+  handled = 0;
+  /**
+   * The number of times that supervisors have started actors again.
+   *
+   * @internal
+   */
+  restarts = 0;
   /** Whether the time of all actors in handlers is measured. */
   #measuresHandlers = false;
   #isClosed = false;
@@ -303,6 +315,16 @@ export class ActorSystem implements Messaging, Receiver {
       if (isOn) measureActor(actor);
       else endMeasuring(actor);
     }
+  }
+
+  /** The number of its requests that wait for an answer. */
+  get pendingAsks(): number {
+    return this.#asks.size;
+  }
+
+  /** The number of living actors. */
+  get count(): number {
+    return this.#bySerial.size;
   }
 
   /** All living actors, in the order they started. */

@@ -82,6 +82,11 @@ export class PendingAsks {
     this.#silence = silence;
   }
 
+  /** The number of asks that wait. */
+  get size(): number {
+    return this.#pending.size;
+  }
+
   /**
    * Waits for the answer to a request. Errors name its `type`. `timeout` is in ms from `now`, a time by
    * `performance.now()`; `Infinity` means no limit. `signal` cancels the wait. `span` ends with it.

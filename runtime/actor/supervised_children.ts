@@ -198,7 +198,7 @@ export class SupervisedChildren {
     child.pending = undefined;
     try {
       const actor = this.#start(child);
-      child.restarts++;
+      this.#countRestart(child);
       // A temporary one was taken off.
       this.#children.set(id, child);
       return actor;
@@ -320,6 +320,11 @@ export class SupervisedChildren {
     return actor;
   }
 
+  #countRestart(child: Child): void {
+    child.restarts++;
+    this.#system.restarts++;
+  }
+
   #spawn(child: Child, body: ActorBody): Actor {
     const { actor: earlier, spec } = child;
     const { name, state } = spec;
@@ -395,7 +400,7 @@ export class SupervisedChildren {
       if (child.pending !== restart) continue;
       try {
         this.#start(child);
-        child.restarts++;
+        this.#countRestart(child);
       } catch (error) {
         const reason = describeThrown(error);
         logger.error("{supervisor} cannot restart {child}: {reason}", {

@@ -15,6 +15,8 @@ import { EnsembleError } from "../errors.ts";
 import { codeDirectory, holdServerDirectory, removeLeftClients } from "../home/server_directory.ts";
 import type { Places } from "../home/paths.ts";
 import { isTelemetryOn } from "../home/telemetry_variables.ts";
+import { serveObserver } from "../observation/observer_actor.ts";
+import { StatusReader } from "../observation/server_status.ts";
 import { warnOfExpiry } from "../pki/own_tls.ts";
 import type { ServerState } from "../server/registry_protocol.ts";
 import { ActorServer, type ServerKeys } from "../server/actor_server.ts";
@@ -95,6 +97,7 @@ export class EnsembleServer extends ActorServer {
   readonly #groups = new Groups(this);
   #units: UnitStore | undefined;
   #kept: KeptLoads | undefined;
+  #status: StatusReader | undefined;
   /** Settles when what it keeps has been loaded. */
   #loadingKept: Promise<void> | undefined;
   #grace: number;
@@ -122,7 +125,7 @@ export class EnsembleServer extends ActorServer {
   }
 
   /**
-   * Takes the server's directory, opens its unit store and starts its loader.
+   * Takes the server's directory, opens its unit store, and starts its loader and its observer.
    *
    * @internal
    */
@@ -144,6 +147,13 @@ export class EnsembleServer extends ActorServer {
     if (loader === false) this.#loader.turnOff();
     const kept = this.#kept = new KeptLoads(places.server(id), units);
     serveLoader(this, { store: units, kept, guard: this.#loader });
+    const status = this.#status = new StatusReader({
+      server: this,
+      units,
+      certificateEnd: () => this.#options.tls?.current().certificate.notAfter,
+    });
+    this.hold(status);
+    serveObserver(this, status);
     await this.enter(prepare);
   }
 
@@ -166,6 +176,16 @@ export class EnsembleServer extends ActorServer {
     throw new EnsembleError(
       `${this.id} has not started, or is a client, which does not accept code`,
     );
+  }
+
+  /**
+   * Reads its state, for operators and metrics.
+   *
+   * @internal
+   */
+  get status(): StatusReader {
+    if (this.#status) return this.#status;
+    throw new EnsembleError(`${this.id} has not started, or is a client, which is not observed`);
   }
 
   /** Loads what it keeps, the first time; then does what the actor server does. */

@@ -4,6 +4,8 @@
  * @module
  */
 import type { AskOptions } from "../actor/messaging.ts";
+import { observerClient } from "../observation/observer_protocol.ts";
+import type { ServerStatus } from "../observation/status_protocol.ts";
 import type { ActorServer } from "../server/actor_server.ts";
 import { formatAddressUrl, readAddresses } from "../wire/address.ts";
 import {
@@ -83,6 +85,15 @@ export class RemoteServer {
       address: formatAddressUrl(address),
       since: new Date(since),
     }));
+  }
+
+  /**
+   * Its state: what its process uses, its actors and messages, its loads. Requires the capability `observer`.
+   *
+   * @throws {EnsembleError} with the code `UNKNOWN_ACTOR`, if it runs a version without this.
+   */
+  status(options?: AskOptions): Promise<ServerStatus> {
+    return observerClient(this.#local, this.id).status({}, options);
   }
 
   /**

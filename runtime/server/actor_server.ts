@@ -19,7 +19,7 @@ import { type Address, formatAddressUrl, hostName, readAddresses } from "../wire
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT } from "../wire/limits.ts";
 import type { ActorServerOptions, ServerExtension } from "./actor_server_options.ts";
 import { AddressBook } from "./address_book.ts";
-import type { ConnectionInfo } from "./connection.ts";
+import type { ConnectionInfo, TotalTraffic } from "./connection.ts";
 import { controlChecks, type ControlHandlers, controlHandlers } from "./control.ts";
 import { Capabilities, type Session } from "./capabilities.ts";
 import { type Credentials, importCookie, InstanceKey } from "./credentials.ts";
@@ -569,6 +569,15 @@ export class ActorServer {
    */
   connections(): ConnectionInfo[] {
     return this.#router.connections();
+  }
+
+  /**
+   * What its connections have carried, also those that have ended.
+   *
+   * @internal
+   */
+  traffic(): TotalTraffic {
+    return this.#router.traffic();
   }
 
   /**

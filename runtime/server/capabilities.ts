@@ -25,6 +25,9 @@ export const ADMIN = "admin";
 /** The capability to load and evaluate code. */
 export const LOADER = "loader";
 
+/** The capability to see what a server does: its state, its log, the messages of its actors. */
+export const OBSERVER = "observer";
+
 /** The authenticated peer of a connection, and its capabilities. */
 export class Session {
   /** The peer's id. */

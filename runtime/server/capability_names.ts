@@ -11,8 +11,8 @@ import { describeValue } from "../inspection.ts";
 export const MAX_CAPABILITIES = 32;
 
 /**
- * The ensemble's own capabilities. The last four are not used yet; they are reserved because
- * certificates, which contain capabilities, outlive releases.
+ * The ensemble's own capabilities. `supervisor`, `executor` and `filesystem` are not used yet; they
+ * are reserved because certificates, which contain capabilities, outlive releases.
  */
 export const KNOWN_CAPABILITIES = [
   "admin",

@@ -65,6 +65,27 @@ export interface Traffic {
   readonly bytes: number;
 }
 
+/** What connections have carried in both directions. */
+export interface TotalTraffic {
+  /** What came from other servers. */
+  readonly received: Traffic;
+  /** What was sent to other servers. */
+  readonly sent: Traffic;
+}
+
+/** Adds up what connections have carried. */
+export function addTraffic(all: Iterable<TotalTraffic>): TotalTraffic {
+  const received = { messages: 0, bytes: 0 };
+  const sent = { messages: 0, bytes: 0 };
+  for (const each of all) {
+    received.messages += each.received.messages;
+    received.bytes += each.received.bytes;
+    sent.messages += each.sent.messages;
+    sent.bytes += each.sent.bytes;
+  }
+  return { received, sent };
+}
+
 /** A connection of a server, and what it has carried. */
 export interface ConnectionInfo {
   /** The server at the other end. */

@@ -23,7 +23,13 @@ import { within } from "../timeout.ts";
 import { Absences, Peer } from "./peers.ts";
 import type { AddressBook, Located } from "./address_book.ts";
 import type { Session } from "./capabilities.ts";
-import { Connection, type ConnectionInfo, type Heartbeat } from "./connection.ts";
+import {
+  addTraffic,
+  Connection,
+  type ConnectionInfo,
+  type Heartbeat,
+  type TotalTraffic,
+} from "./connection.ts";
 import {
   type Authenticated,
   clientHandshake,
@@ -74,6 +80,8 @@ export class Router implements Route, Connections {
   readonly #parts: RouterParts;
   readonly #peers = new Map<string, Peer>();
   readonly #absences: Absences;
+  /** What connections that have ended carried. */
+  #endedTraffic: TotalTraffic = addTraffic([]);
   /** When the registry was last asked something, by `performance.now()`. */
   #lastAsked = 0;
   /** Runs while the registry owes an answer. */
@@ -91,6 +99,11 @@ export class Router implements Route, Connections {
   connections(): ConnectionInfo[] {
     return [...this.#peers.values()].flatMap(({ connection }) => connection?.info ?? [])
       .sort((a, b) => a.peer < b.peer ? -1 : 1);
+  }
+
+  /** What all connections have carried, also those that have ended. */
+  traffic(): TotalTraffic {
+    return addTraffic([this.#endedTraffic, ...this.connections()]);
   }
 
   /** The session of the connection with a server, if any. */
@@ -552,6 +565,7 @@ export class Router implements Route, Connections {
       heartbeat,
       receiver,
       onClosed: (connection, why) => {
+        this.#endedTraffic = addTraffic([this.#endedTraffic, connection.info]);
         if (peer.connection === connection) this.#lose(peer, why);
         onClosed(connection.session);
       },

@@ -16,7 +16,7 @@ Deno.test("each command runs as a process that prints its result, and exits by i
     [["ping", "a"], ["OK"]],
     [["lookup", "a"], [`(a ${at("a")})`]],
     [["list-servers"], [`(a (web) ${at("a")})`, `(registry () ${at("registry")})`]],
-    [["list-actors", "a"], ["loader", "registration", "server"]],
+    [["list-actors", "a"], ["loader", "observer", "registration", "server"]],
     [["eval", "a", "6 * 7"], ["42"]],
     [["authorize", "--list", "a"], []],
   ];

@@ -95,7 +95,7 @@ Deno.test("servers are found, listed and pinged in the documented form, and as J
       const listed = await servers("list-servers");
       assert.deepEqual(listed.slice(0, 2), [entry1, entry2]);
       assert.equal(listed[2].server, "registry");
-      const actors = ["loader", "registration", "server"];
+      const actors = ["loader", "observer", "registration", "server"];
       assert.deepEqual(await ensemble.lines("list-actors", "httpd1"), actors);
       assert.deepEqual(await json("list-actors", "httpd1"), actors);
     })(),

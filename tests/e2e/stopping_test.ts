@@ -276,7 +276,12 @@ Deno.test("shutdown ends an actor, a server, and with -f the whole ensemble", as
 
   assert.deepEqual(await ensemble.lines("shutdown", "a", "service"), []);
   await a!.printed("cleaned up");
-  assert.deepEqual(await ensemble.lines("list-actors", "a"), ["loader", "registration", "server"]);
+  assert.deepEqual(await ensemble.lines("list-actors", "a"), [
+    "loader",
+    "observer",
+    "registration",
+    "server",
+  ]);
   assert.match(await ensemble.failure("shutdown", "a", "service"), /^unknown actor: service@a$/);
   assert.match(await ensemble.failure("shutdown", "service@a"), /^unknown actor: service@a$/);
 
@@ -349,7 +354,7 @@ Deno.test("shutdown asks for confirmation at a terminal, and stops nothing if th
 
 Deno.test("shutdown refuses to end the actors that a server consists of", async () => {
   const server = await ensemble.startServer("a");
-  for (const actor of ["loader", "registration"]) {
+  for (const actor of ["loader", "observer", "registration"]) {
     assert.equal(
       await ensemble.failure("shutdown", "a", actor),
       `${actor}@a is a part of the server: shut the server down with: gxensemble shutdown a`,

@@ -59,6 +59,7 @@ Deno.test("list-actors --tree shows supervisors with what they restarted", async
   await server.printed("ready");
   const shown = (counter: string) => [
     "loader",
+    "observer",
     "registration",
     "server",
     "top",

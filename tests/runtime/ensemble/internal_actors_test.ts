@@ -56,7 +56,7 @@ Deno.test("internal actors of a started server keep no unknown message", async (
   using ensemble = new TemporaryEnsemble();
   const { stdout, stderr } = await ensemble.evaluate(PROGRAM);
   const lines = stdout.split("\n").slice(0, -1).map((line) => line.split(": "));
-  const known = ["loader", "registration", "registry", "repl", "server"];
+  const known = ["loader", "observer", "registration", "registry", "repl", "server"];
   for (const name of known) assert.ok(lines.some(([actor]) => actor === name), stderr);
   for (const [actor, ...rest] of lines) {
     assert.deepEqual(rest, ["unexpected message", "number, 0 wait"], actor);

@@ -1,0 +1,43 @@
+/**
+ * The actor `observer`: answers what an operator can see of its server.
+ *
+ * @module
+ */
+import { UNBOUNDED } from "../actor/mailbox.ts";
+import type { HandlersOf } from "../actor/service.ts";
+import type { ActorServer } from "../server/actor_server.ts";
+import { ObserverGuard } from "./observer_guard.ts";
+import { OBSERVER_ACTOR, observerChecks, type ObserverHandlers } from "./observer_protocol.ts";
+import type { StatusReader } from "./server_status.ts";
+import type { StatusHandlers } from "./status_protocol.ts";
+
+/** Starts the actor `observer` in a server. It is a part of the server, as `loader` is. */
+export function serveObserver(server: ActorServer, status: StatusReader): void {
+  const guard = new ObserverGuard(server);
+  const handlers: HandlersOf<ObserverHandlers> = { ...statusHandlers(status, guard) };
+  server.serve(OBSERVER_ACTOR, handlers, {
+    concurrent: true,
+    drains: false,
+    mailbox: UNBOUNDED,
+    requests: observerChecks,
+  });
+}
+
+function statusHandlers(status: StatusReader, guard: ObserverGuard): HandlersOf<StatusHandlers> {
+  return {
+    status(_request, context) {
+      guard.require(context, "status");
+      return status.read();
+    },
+
+    history({ since }, context) {
+      guard.require(context, "history");
+      return status.history(since);
+    },
+
+    modules(_request, context) {
+      guard.require(context, "modules");
+      return status.modules();
+    },
+  };
+}
