@@ -1,35 +1,15 @@
-/// <reference lib="dom" />
 /**
- * The observer's page: follows the events of its server, and shows the servers.
+ * The observer's page.
  *
  * @module
  */
-import { h, render } from "npm:preact@^10.27.2";
-import type { Changes, ObservedServer, Snapshot } from "./page_protocol.ts";
+import { render } from "npm:preact@^11.2.0";
+import { app } from "./app.ts";
+import { follow } from "./feed.ts";
+import { Model } from "./model.ts";
+import { applyTheme } from "./theme.ts";
 
-const servers = new Map<string, ObservedServer>();
-
-function draw(): void {
-  const rows = [...servers.values()].map(({ id, state }) => h("li", { key: id }, `${id} ${state}`));
-  render(h("ul", null, rows), document.getElementById("page")!);
-}
-
-const events = new EventSource("events");
-
-events.addEventListener("snapshot", (event: MessageEvent<string>) => {
-  const snapshot: Snapshot = JSON.parse(event.data);
-  servers.clear();
-  for (const server of snapshot.servers) servers.set(server.id, server);
-  draw();
-});
-
-events.addEventListener("changes", (event: MessageEvent<string>) => {
-  const changes: Changes = JSON.parse(event.data);
-  for (const server of changes.servers ?? []) servers.set(server.id, server);
-  for (const { id, status, error } of changes.figures ?? []) {
-    const server = servers.get(id);
-    if (server) servers.set(id, { ...server, status, error });
-  }
-  for (const id of changes.removed ?? []) servers.delete(id);
-  draw();
-});
+const model = new Model();
+applyTheme();
+render(app(model), document.getElementById("page")!);
+follow(model);

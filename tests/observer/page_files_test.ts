@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { init, parse } from "npm:es-module-lexer@^3.0.5";
 import { makePageFiles } from "../../observer/page_files.ts";
 
+await init;
 const { html, assets, importMapHash } = await makePageFiles();
 const text = (body: Uint8Array) => new TextDecoder().decode(body);
 const [, importMap] = /<script type="importmap">(.*)<\/script>/.exec(text(html.body))!;
@@ -13,8 +15,7 @@ Deno.test("makePageFiles gives every file that the page and its modules import",
   }
   for (const [name, { type, body }] of assets) {
     if (!type.startsWith("text/javascript")) continue;
-    const imported = /^\s*(?:import|export)\b[^"'`;]*?["']([^"'\n]+)["']/gm;
-    for (const [, specifier] of text(body).matchAll(imported)) {
+    for (const { specifier } of parse(text(body))[0]) {
       const base = new URL(name, "http://observer/assets/");
       const mapped = imports[specifier!];
       const { pathname } = mapped ? new URL(mapped, "http://observer/") : new URL(specifier!, base);

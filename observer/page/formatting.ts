@@ -1,0 +1,96 @@
+/**
+ * Numbers, times and names as the page shows them. A figure that is missing is a dash.
+ *
+ * @module
+ */
+
+/** What stands in the place of a missing figure. */
+export const MISSING = "–";
+
+const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const THREE_DIGITS = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
+const CLOCK = new Intl.DateTimeFormat("en-GB", {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
+const DATE = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+
+/** A count: `12,345`. */
+export function count(value: number | undefined): string {
+  return value === undefined ? MISSING : WHOLE.format(value);
+}
+
+/** A number of things with their name: `1 server`, `2 servers`. */
+export function counted(value: number, name: string): string {
+  return `${count(value)} ${name}${value === 1 ? "" : "s"}`;
+}
+
+/** A rate or other number in three digits: `0.42`, `12.3`, `1.23k`, `4.5M`. */
+export function short(value: number | undefined): string {
+  if (value === undefined) return MISSING;
+  if (value < 1000) return THREE_DIGITS.format(value < 0.005 ? 0 : value);
+  if (value < 999_500) return `${THREE_DIGITS.format(value / 1000)}k`;
+  return `${THREE_DIGITS.format(value / 1e6)}M`;
+}
+
+/** A size: `512 B`, `12.3 MiB`. */
+export function size(value: number | undefined): string {
+  if (value === undefined) return MISSING;
+  let unit = 0;
+  while (value >= 1000 && unit < 4) {
+    value /= 1024;
+    unit++;
+  }
+  return `${THREE_DIGITS.format(value)} ${["B", "KiB", "MiB", "GiB", "TiB"][unit]}`;
+}
+
+/** A share of one: `12.3%`. */
+export function share(value: number | undefined): string {
+  return value === undefined ? MISSING : `${THREE_DIGITS.format(value * 100)}%`;
+}
+
+/** A short time, given in ms: `0.42 ms`, `12 ms`, `1.2 s`. */
+export function milliseconds(value: number | undefined): string {
+  if (value === undefined) return MISSING;
+  return value < 1000
+    ? `${THREE_DIGITS.format(value)} ms`
+    : `${THREE_DIGITS.format(value / 1000)} s`;
+}
+
+/** A long time, given in ms, in its two greatest units: `3 d 4 h`, `12 min 5 s`. */
+export function duration(value: number | undefined): string {
+  if (value === undefined) return MISSING;
+  const seconds = Math.max(0, Math.round(value / 1000));
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  const days = Math.floor(hours / 24);
+  if (days > 0) return `${days} d ${hours % 24} h`;
+  if (hours > 0) return `${hours} h ${minutes % 60} min`;
+  if (minutes > 0) return `${minutes} min ${seconds % 60} s`;
+  return `${seconds} s`;
+}
+
+/** The time of day, in the reader's time zone: `14:03:59`. */
+export function clock(at: number): string {
+  return CLOCK.format(at);
+}
+
+/** The time of day with ms: `14:03:59.042`. */
+export function preciseClock(at: number): string {
+  return `${CLOCK.format(at)}.${String(Math.floor(at % 1000)).padStart(3, "0")}`;
+}
+
+/** A date and time: `2 Jan 2026, 14:03:59`. */
+export function dateTime(at: number | undefined): string {
+  return at === undefined ? MISSING : DATE.format(at);
+}
+
+/** The beginning of a hash, which is enough to tell versions apart. */
+export function shortHash(hash: string): string {
+  return hash.slice(0, 10);
+}
+
+/** Compares texts as readers expect it: `web2` comes before `web10`. */
+export const compareTexts: (a: string, b: string) => number =
+  new Intl.Collator("en", { numeric: true }).compare;

@@ -1,0 +1,201 @@
+/**
+ * The first view: the whole ensemble at a glance.
+ *
+ * @module
+ */
+import type { ComponentChildren, VNode } from "npm:preact@^11.2.0";
+import { type Concern, concerns, LATE, LONG_MAILBOX } from "./attention.ts";
+import { clock, count, counted, milliseconds, MISSING, short, size } from "./formatting.ts";
+import { graph } from "./graph.ts";
+import { historyCharts } from "./history_charts.ts";
+import { changeMark } from "./timeline_view.ts";
+import { html } from "./markup.ts";
+import { levelMark, serverName, STATES } from "./marks.ts";
+import type { Model } from "./model.ts";
+import type { ObservedServer, ObservedStatus } from "./page_protocol.ts";
+import { rolesOf } from "./roles.ts";
+import { serverLink, viewLink } from "./routes.ts";
+
+/** How many concerns, changes and records are shown; the others have views of their own. */
+const SHOWN = 8;
+
+/** The view. */
+export function overview(model: Model): VNode {
+  const servers = model.sortedServers();
+  return html`
+    <section class="overview">
+      <h1 tabindex="-1" class="hidden">Overview</h1>
+      ${tiles(servers, model)}
+      <div class="columns">
+        ${graph(model)}
+        <div class="column">
+          ${attention(concerns(servers, model.now()), servers)}
+          ${lastChanges(model)}
+        </div>
+      </div>
+      <section aria-labelledby="history-title">
+        <h2 id="history-title">The last ten minutes</h2>
+        ${historyCharts()}
+      </section>
+      ${lastWarnings(model)}
+    </section>
+  `;
+}
+
+function tiles(servers: readonly ObservedServer[], model: Model): VNode {
+  const figures = servers.flatMap(({ status, state }) => state === "gone" ? [] : status ?? []);
+  const up = servers.filter(({ state }) => state === "up").length;
+  const delay = greatest(figures, ({ eventLoopDelay }) => eventLoopDelay?.p99);
+  const mailbox = greatest(figures, ({ longestMailboxes }) => longestMailboxes?.[0]?.length);
+  const others = servers.filter(({ state }) => state !== "up").map(({ state }) => state);
+  const states = STATES.toReversed().flatMap((state) => {
+    const { length } = others.filter((each) => each === state);
+    return length === 0 ? [] : `${length} ${state}`;
+  });
+  return html`
+    <ul class="tiles" aria-label="Figures of the whole ensemble">
+      ${tile("Servers", html`${count(up)}<span class="unit"> up</span>`, {
+        note: states.join(", ") || "all of them",
+        isBad: others.includes("unreachable"),
+      })}
+      ${tile(
+        "Messages",
+        html`${
+          short(sum(figures, ({ received }) => received?.messagesPerSecond))
+        }<span class="unit"> /s</span>`,
+        {
+          note: `${size(sum(figures, ({ received }) => received?.bytesPerSecond))}/s`,
+        },
+      )}
+      ${tile("Actors", count(sum(figures, ({ actors }) => actors)), {
+        note: `${short(sum(figures, ({ handledPerSecond }) => handledPerSecond))} handled/s`,
+      })}
+      ${tile("Longest mailbox", count(mailbox), {
+        note: `${counted(sum(figures, ({ asksPending }) => asksPending) ?? 0, "ask")} waiting`,
+        isBad: (mailbox ?? 0) >= LONG_MAILBOX,
+      })}
+      ${tile("Event-loop delay", delay === undefined ? MISSING : milliseconds(delay), {
+        note: "p99 of the worst server",
+        isBad: (delay ?? 0) >= LATE,
+      })}
+      ${tile("Memory", size(sum(figures, ({ memory }) => memory?.rss)), {
+        note: `${counted(model.connections.size + model.connectionsLeftOut, "connection")}`,
+      })}
+    </ul>
+  `;
+}
+
+function tile(
+  title: string,
+  value: ComponentChildren,
+  { note, isBad = false }: { note: string; isBad?: boolean },
+): VNode {
+  return html`
+    <li class=${`tile ${isBad ? "tile-bad" : ""}`}>
+      <span class="tile-title">${title}</span>
+      <span class="tile-value">${value}</span>
+      <span class="tile-note">${note}</span>
+    </li>
+  `;
+}
+
+/** The sum of those figures that there are. */
+function sum(
+  figures: readonly ObservedStatus[],
+  value: (status: ObservedStatus) => number | undefined,
+): number | undefined {
+  const values = figures.flatMap((status) => value(status) ?? []);
+  return values.length === 0 ? undefined : values.reduce((a, b) => a + b);
+}
+
+function greatest(
+  figures: readonly ObservedStatus[],
+  value: (status: ObservedStatus) => number | undefined,
+): number | undefined {
+  const values = figures.flatMap((status) => value(status) ?? []);
+  return values.length === 0 ? undefined : Math.max(...values);
+}
+
+function attention(found: readonly Concern[], servers: readonly ObservedServer[]): VNode {
+  const roles = rolesOf(servers);
+  return html`
+    <section class="panel" aria-labelledby="attention-title">
+      <header class="panel-head">
+        <h2 id="attention-title">Needs attention</h2>
+        ${found.length > 0 && html`<span class="badge">${found.length}</span>`}
+      </header>
+      ${found.length === 0
+        ? html`<p class="calm"><span class="sign" aria-hidden="true">✓</span> Nothing: all servers are well.</p>`
+        : html`
+          <ul class="concerns">
+            ${found.slice(0, SHOWN).map(({ server, text, weight }) =>
+              html`
+                <li class=${`concern concern-${weight}`}>
+                  ${server
+                    ? serverName(server, roles)
+                    : html`<a href=${viewLink("versions")}>Versions</a>`}
+                  <span class="concern-text">${text}</span>
+                </li>
+              `
+            )}
+          </ul>
+        `}
+      ${found.length > SHOWN &&
+        html`<p class="more">${found.length - SHOWN} more: see <a href=${
+          viewLink("servers")
+        }>Servers</a></p>`}
+    </section>
+  `;
+}
+
+function lastChanges({ timeline }: Model): VNode {
+  const last = timeline.slice(-SHOWN).reverse();
+  return html`
+    <section class="panel" aria-labelledby="changes-title">
+      <header class="panel-head">
+        <h2 id="changes-title">Last changes</h2>
+        <a href=${viewLink("timeline")}>Timeline</a>
+      </header>
+      ${last.length === 0 ? html`<p class="calm">None since the observer started.</p>` : html`
+        <ol class="events">
+          ${last.map((entry) =>
+            html`
+              <li key=${entry.sequence}>
+                <time class="quiet">${clock(entry.at)}</time>
+                <a href=${serverLink(entry.server)}><bdi>${entry.server}</bdi></a>
+                ${changeMark(entry.change)}
+                <span class="details quiet">${entry.details}</span>
+              </li>
+            `
+          )}
+        </ol>
+      `}
+    </section>
+  `;
+}
+
+function lastWarnings({ logs }: Model): VNode {
+  const last = logs.slice(-SHOWN).reverse();
+  return html`
+    <section class="panel" aria-labelledby="warnings-title">
+      <header class="panel-head">
+        <h2 id="warnings-title">Last warnings and errors</h2>
+        <a href=${viewLink("logs")}>Logs</a>
+      </header>
+      ${last.length === 0 ? html`<p class="calm">None.</p>` : html`
+        <ol class="events">
+          ${last.map((record) =>
+            html`
+              <li key=${`${record.server} ${record.sequence}`}>
+                <time class="quiet">${clock(record.at)}</time>
+                ${levelMark(record.level)}
+                <a href=${serverLink(record.server, "logs")}><bdi>${record.server}</bdi></a>
+                <bdi class="details">${record.message}</bdi>
+              </li>
+            `
+          )}
+        </ol>
+      `}
+    </section>
+  `;
+}

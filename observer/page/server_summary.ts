@@ -1,0 +1,249 @@
+/**
+ * A server's figures, charts and connections.
+ *
+ * @module
+ */
+import type { ComponentChildren, VNode } from "npm:preact@^11.2.0";
+import { LATE, LONG_MAILBOX } from "./attention.ts";
+import {
+  clock,
+  count,
+  counted,
+  dateTime,
+  duration,
+  milliseconds,
+  MISSING,
+  share,
+  short,
+  size,
+} from "./formatting.ts";
+import { historyCharts } from "./history_charts.ts";
+import { html } from "./markup.ts";
+import { serverName } from "./marks.ts";
+import type { Model } from "./model.ts";
+import type { ObservedConnection, ObservedServer } from "./page_protocol.ts";
+import { rolesOf } from "./roles.ts";
+import { groupLink, serverLink } from "./routes.ts";
+import { table } from "./table.ts";
+import { changeMark } from "./timeline_view.ts";
+
+/** How many of the last changes are shown. */
+const SHOWN_CHANGES = 6;
+
+/** The part of the view. */
+export function serverSummary(server: ObservedServer, model: Model): VNode {
+  return html`
+    <div class="summary">
+      ${facts(server, model.now())}
+      <h2>The last ten minutes</h2>
+      ${historyCharts(server.id)}
+      <div class="halves">
+        ${mailboxes(server)}
+        ${changes(server, model)}
+      </div>
+      <h2>Connections</h2>
+      ${connections(server, model)}
+    </div>
+  `;
+}
+
+function facts(server: ObservedServer, now: number): VNode {
+  const { host, pid, version, deno, startedAt, status = undefined, addresses, groups } = server;
+  const delay = status?.eventLoopDelay;
+  const isLate = delay !== undefined && delay.p99 >= LATE;
+  const { received, sent, memory, log } = status ?? {};
+  return html`
+    <dl class="facts panel">
+      ${fact("Host", html`<bdi>${host ?? MISSING}</bdi>`)}
+      ${fact("Process", pid ?? MISSING)}
+      ${fact(
+        "Up since",
+        startedAt === undefined ? MISSING : html`
+          <span title=${dateTime(startedAt)}>${duration(now - startedAt)}</span>
+        `,
+      )}
+      ${fact(
+        "Program",
+        `${version ? `gxensemble ${version}` : MISSING}${deno ? `, Deno ${deno}` : ""}`,
+      )}
+      ${fact(
+        "Memory",
+        memory
+          ? html`${size(memory.rss)} <span class="quiet">heap ${size(memory.heapUsed)} of ${
+            size(memory.heapTotal)
+          }</span>`
+          : MISSING,
+      )}
+      ${fact("Processor", html`${share(status?.cpu)} <span class="quiet">of a core</span>`)}
+      ${fact(
+        "Event-loop delay",
+        delay
+          ? html`
+            <span class=${isLate ? "warn" : undefined}>${milliseconds(delay.p99)}</span>
+            <span class="quiet"> p99, ${milliseconds(delay.p50)} p50, ${milliseconds(
+              delay.max,
+            )} max</span>
+          `
+          : MISSING,
+      )}
+      ${fact("Received", traffic(received))}
+      ${fact("Sent", traffic(sent))}
+      ${fact("Handled", `${short(status?.handledPerSecond)} /s`)}
+      ${fact("Actors", count(status?.actors))}
+      ${fact("Asks waiting", count(status?.asksPending))}
+      ${fact("Restarts", count(status?.restarts))}
+      ${fact("Connections", count(status?.connections))}
+      ${fact(
+        "Log",
+        log
+          ? html`${log.level ?? MISSING} <span class="quiet">${counted(log.errors, "error")}, ${
+            counted(log.warnings, "warning")
+          }</span>`
+          : MISSING,
+      )}
+      ${status?.certificateEnd !== undefined &&
+        fact("Certificate ends", dateTime(status.certificateEnd))}
+      ${fact(
+        "Groups",
+        Object.keys(groups).length === 0 ? MISSING : html`
+          <span class="names">
+            ${Object.entries(groups).sort().map(([name, members]) =>
+              html`
+                <a key=${name}
+                  href=${groupLink(
+                    name,
+                  )}><bdi>${name}</bdi> <span class="quiet">${members}</span></a>
+              `
+            )}
+          </span>
+        `,
+      )}
+      ${fact(
+        "Addresses",
+        addresses.map((address) => html`<bdi key=${address} class="code address">${address}</bdi>`),
+      )}
+    </dl>
+  `;
+}
+
+function fact(name: string, value: ComponentChildren): VNode {
+  return html`
+    <div class="fact">
+      <dt>${name}</dt>
+      <dd>${value}</dd>
+    </div>
+  `;
+}
+
+function traffic(rate: { messagesPerSecond: number; bytesPerSecond: number } | undefined): VNode {
+  return html`
+    <span>${short(rate?.messagesPerSecond)} /s <span class="quiet">${size(
+      rate?.bytesPerSecond,
+    )}/s</span></span>
+  `;
+}
+
+function mailboxes({ id, status }: ObservedServer): VNode {
+  const longest = (status?.longestMailboxes ?? []).filter(({ length }) => length > 0);
+  const top = Math.max(1, ...longest.map(({ length }) => length));
+  return html`
+    <section class="panel" aria-labelledby="mailboxes-title">
+      <header class="panel-head">
+        <h2 id="mailboxes-title">Longest mailboxes</h2>
+        <a href=${serverLink(id, "actors")}>Actors</a>
+      </header>
+      ${longest.length === 0 ? html`<p class="calm">No message waits.</p>` : html`
+        <ul class="bars">
+          ${longest.map(({ actor, length }) =>
+            html`
+              <li key=${actor} class=${length >= LONG_MAILBOX ? "bar-bad" : undefined}>
+                <bdi class="bar-name">${actor}</bdi>
+                <span class="bar-track" aria-hidden="true">
+                  <span class="bar" style=${{ width: `${(100 * length) / top}%` }}></span>
+                </span>
+                <span class="bar-value">${count(length)}</span>
+              </li>
+            `
+          )}
+        </ul>
+      `}
+    </section>
+  `;
+}
+
+function changes({ id }: ObservedServer, { timeline }: Model): VNode {
+  const own = timeline.filter(({ server }) => server === id).slice(-SHOWN_CHANGES).reverse();
+  return html`
+    <section class="panel" aria-labelledby="own-changes-title">
+      <header class="panel-head"><h2 id="own-changes-title">Last changes</h2></header>
+      ${own.length === 0 ? html`<p class="calm">None since the observer started.</p>` : html`
+        <ol class="events">
+          ${own.map(({ sequence, at, change, details }) =>
+            html`
+              <li key=${sequence}>
+                <time class="quiet">${clock(at)}</time>
+                ${changeMark(change)}
+                <bdi class="details">${details}</bdi>
+              </li>
+            `
+          )}
+        </ol>
+      `}
+    </section>
+  `;
+}
+
+function connections({ id }: ObservedServer, model: Model): VNode {
+  const roles = rolesOf(model.sortedServers());
+  const peerOf = ({ a, b }: ObservedConnection) => a === id ? b : a;
+  return table<ObservedConnection>({
+    caption: `Connections of ${id}`,
+    rows: [...model.connections.values()].filter(({ a, b }) => a === id || b === id),
+    keyOf: peerOf,
+    sortedBy: "messages",
+    empty: "It has no connection to another server.",
+    columns: [
+      {
+        name: "peer",
+        title: "Server",
+        value: peerOf,
+        cell: (connection) => {
+          const peer = model.servers.get(peerOf(connection));
+          return peer ? serverName(peer, roles) : html`<bdi>${peerOf(connection)}</bdi>`;
+        },
+      },
+      { name: "kind", title: "Transport", value: ({ kind }) => kind },
+      {
+        name: "messages",
+        title: "Messages/s",
+        value: ({ messagesPerSecond }) => messagesPerSecond,
+        cell: ({ messagesPerSecond }) => short(messagesPerSecond),
+        isNumber: true,
+      },
+      {
+        name: "bytes",
+        title: "Bytes/s",
+        value: ({ bytesPerSecond }) => bytesPerSecond,
+        cell: ({ bytesPerSecond }) => size(bytesPerSecond),
+        isNumber: true,
+      },
+      {
+        name: "waiting",
+        title: "Waiting",
+        meaning: "Bytes that wait to be sent",
+        value: ({ waiting }) => waiting,
+        cell: ({ waiting }) => size(waiting),
+        isNumber: true,
+        from: "tablet",
+      },
+      {
+        name: "since",
+        title: "Open for",
+        value: ({ since }) => -since,
+        cell: ({ since }) => duration(model.now() - since),
+        isNumber: true,
+        from: "tablet",
+      },
+    ],
+  });
+}
