@@ -99,6 +99,7 @@ export type { LogOptions } from "./runtime/home/log_options.ts";
 export { runProgram } from "./cli/executables/run_program.ts";
 export { runServer } from "./runtime/ensemble/run_server.ts";
 export type { ServerStatus } from "./runtime/observation/status_protocol.ts";
+export type { ServerHealth } from "./runtime/observation/health_checks.ts";
 export type { ServerInfo } from "./runtime/ensemble/server_info.ts";
 export type { GroupReply } from "./runtime/ensemble/groups.ts";
 export type { ServerChange } from "./runtime/ensemble/server_change.ts";

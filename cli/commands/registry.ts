@@ -15,6 +15,7 @@ import { InvalidInputError } from "../../runtime/errors.ts";
 import { quoted } from "../../runtime/safe_text.ts";
 import { completing, parseSeconds, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
+import { httpOption, httpTokenOption, requireHttpToken, serveHttp } from "../kit/http_options.ts";
 import {
   addressTexts,
   announceOption,
@@ -78,6 +79,8 @@ export function registryCommand(typed: string): CommandUnknownOpts {
         .argParser<number>(reading(parseLease)),
     ))
     .addOption(logFormatOption())
+    .addOption(httpOption())
+    .addOption(httpTokenOption())
     .addOption(noLoaderOption())
     .addHelpText(
       "after",
@@ -93,7 +96,8 @@ export function registryCommand(typed: string): CommandUnknownOpts {
         ],
       ),
     )
-    .action(async (options) => {
+    .action(async (options, command) => {
+      requireHttpToken(options, command);
       const { serveRegistry } = await import("../../registry/registry_actor.ts");
       const { runServer } = await import("../../runtime/ensemble/run_server.ts");
       const { provideRuntime } = await import("../../runtime/ensemble/ensemble_server.ts");
@@ -103,6 +107,8 @@ export function registryCommand(typed: string): CommandUnknownOpts {
         ...addressTexts(options),
         log: logOptions(options),
         async prepare(server) {
+          // First, since a store may take long to open.
+          await serveHttp(server, options);
           const defaultPath = `${server.directory}/registry.db`;
           const { lease, storeUser, storePasswordFile, storeCa, storeCert, storeKey } = options;
           const access = { storeUser, storePasswordFile, storeCa, storeCert, storeKey };

@@ -13,6 +13,7 @@ import { EnsembleError } from "../../runtime/errors.ts";
 import { onHangup } from "../../runtime/home/signals.ts";
 import { completing } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
+import { requireHttpToken, serveHttp } from "../kit/http_options.ts";
 import {
   addressTexts,
   addRunOptions,
@@ -63,12 +64,17 @@ export function runCommand(): CommandUnknownOpts {
           "gxensemble run --deny run,ffi,write httpd1 examples/httpd/httpd_svc.ts 8080",
         ],
         [
+          "answer health checks over HTTP at port 9100 of this host",
+          "gxensemble run --http 9100 web1 main.ts",
+        ],
+        [
           "refuse code from clients",
           "gxensemble run --no-loader vault1 main.ts",
         ],
       ),
     )
-    .action(async (serverId, moduleId, args, options) => {
+    .action(async (serverId, moduleId, args, options, command) => {
+      requireHttpToken(options, command);
       // First, because it may restart the process.
       await dropPermissions(serverId, options);
       await run({ serverId, moduleId, args }, options);
@@ -130,6 +136,7 @@ async function run({ serverId, moduleId, args }: Run, options: RunOptions): Prom
     ...addressTexts(options),
     denied: options.deny.map(formatDenial),
     log: logOptions(options),
+    prepare: (server) => serveHttp(server, options),
   });
 }
 

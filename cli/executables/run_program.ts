@@ -64,6 +64,7 @@ export async function runProgram(
     await import(
       "../kit/options.ts"
     );
+  const { requireHttpToken, serveHttp } = await import("../kit/http_options.ts");
   const { dropPermissions, formatDenial } = await import("../kit/permissions.ts");
   const command = addRunOptions(new Command(name), own)
     .description("run a server in the ensemble")
@@ -71,6 +72,7 @@ export async function runProgram(
     .argument("[main-args...]", "arguments for the program's main procedure");
   command.action(async (serverId, mainArguments, given) => {
     requireOrdinaryId(serverId);
+    requireHttpToken(given, command);
     await dropPermissions(serverId, given);
     const isLogGiven = (["log", "logFile", "logFormat"] as const).some((option) =>
       command.getOptionValueSource(option) === "cli"
@@ -89,6 +91,10 @@ export async function runProgram(
       loader: given.loader && own.loader !== false,
       denied: given.deny.map(formatDenial),
       log: own.log === false && !isLogGiven ? false : logOptions(given),
+      async prepare(server) {
+        await serveHttp(server, given);
+        await own.prepare?.(server);
+      },
     });
   });
   command.addHelpText(

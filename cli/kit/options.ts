@@ -49,6 +49,7 @@ import {
   type Variable,
   withVariables,
 } from "./declaration.ts";
+import { httpOption, type HttpOptions, httpTokenOption } from "./http_options.ts";
 import { type Denial, parseDenials, PERMISSIONS } from "./permissions.ts";
 
 // Every command.
@@ -448,7 +449,7 @@ export function requireOrdinaryId(id: string): void {
 }
 
 /** Options of `run` and of server executables. */
-export interface RunOptions extends ServerOptions {
+export interface RunOptions extends ServerOptions, HttpOptions {
   /** The registry's addresses; empty if not given. */
   registry: Address[];
   /** The server's roles. */
@@ -495,6 +496,8 @@ export function addRunOptions(command: Command, defaults: RunDefaults = {}) {
     )
     .addOption(withDefault(logFormatOption(), { value: format, text: format }))
     .addOption(withDefault(graceOption(), { value: grace, text: grace && `${grace / 1000}` }))
+    .addOption(httpOption())
+    .addOption(httpTokenOption())
     .addOption(noLoaderOption())
     .addOption(denyOption());
 }

@@ -124,15 +124,20 @@ export function permissionFlags(denials: readonly Denial[], needs: OwnNeeds): st
  */
 async function ownNeeds(
   id: string,
-  { listen, registry, logFile }: {
+  { listen, http, registry, logFile }: {
     listen: readonly Address[];
+    http?: Address | undefined;
     registry: readonly Address[];
     logFile?: string | undefined;
   },
 ): Promise<OwnNeeds> {
   const { locateServers } = await import("../../runtime/home/server_locations.ts");
   const places = findPlaces();
-  const reached = [...listen, ...(await locateServers(places, { registry })).registry];
+  const reached = [
+    ...listen,
+    ...http ? [http] : [],
+    ...(await locateServers(places, { registry })).registry,
+  ];
   const sockets = reached.flatMap((address) => address.kind === "unix" ? [address.path] : []);
   const log = logFile === undefined || logFile === "-" ? [] : [resolve(logFile)];
   const { protocol, host } = new URL(import.meta.url);

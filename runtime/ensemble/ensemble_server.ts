@@ -17,6 +17,7 @@ import type { Places } from "../home/paths.ts";
 import { isTelemetryOn } from "../home/telemetry_variables.ts";
 import { serveObserver } from "../observation/observer_actor.ts";
 import { StatusReader } from "../observation/server_status.ts";
+import { HealthChecks, type ServerHealth } from "../observation/health_checks.ts";
 import { warnOfExpiry } from "../pki/own_tls.ts";
 import type { ServerState } from "../server/registry_protocol.ts";
 import { ActorServer, type ServerKeys } from "../server/actor_server.ts";
@@ -95,6 +96,7 @@ export class EnsembleServer extends ActorServer {
   readonly #options: EnsembleServerOptions;
   readonly #loader: LoaderGuard;
   readonly #groups = new Groups(this);
+  readonly #health = new HealthChecks(this, { enter: (run) => this.enter(run) });
   #units: UnitStore | undefined;
   #kept: KeptLoads | undefined;
   #status: StatusReader | undefined;
@@ -522,6 +524,49 @@ export class EnsembleServer extends ActorServer {
     const { capabilities, claimed } = options;
     const unlock = () => Promise.resolve(key);
     await elevate(this, checkServerId(id), { capabilities, unlock, ...claimed && { claimed } });
+  }
+
+  /**
+   * Adds a health check, in place of an earlier one with its name. It runs when the server's
+   * [health](https://github.com/gxensemble/gxensemble/blob/main/docs/health.md) is asked for, at
+   * most once a second.
+   *
+   * @param name its name, of up to 64 letters, digits and `_ . : / -`.
+   * @param check passes unless it throws, rejects, gives `false`, or takes too long; its signal is then aborted.
+   * @param options.timeout the time it may take, in ms, up to 5000. Default: 2000.
+   * @throws {InvalidInputError} if the name or the timeout is not valid.
+   *
+   * @example The server is not ready while its database does not answer
+   * ```ts
+   * import { currentServer } from "@gxensemble/ensemble";
+   *
+   * currentServer().addHealthCheck("orders-api", async (signal) => {
+   *   const response = await fetch("http://orders.internal/ready", { signal });
+   *   if (!response.ok) throw new Error(`it answers ${response.status}`);
+   * }, { timeout: 1_000 });
+   * ```
+   */
+  addHealthCheck(
+    name: string,
+    check: (signal: AbortSignal) => unknown,
+    options?: { readonly timeout?: number },
+  ): void {
+    this.#health.add(name, check, options);
+  }
+
+  /** Removes a health check. Says whether there was one. */
+  removeHealthCheck(name: string): boolean {
+    return this.#health.remove(name);
+  }
+
+  /**
+   * Whether it should get work: it is `up`, the registry knows that and its lease has not run out,
+   * and all {@linkcode EnsembleServer.addHealthCheck added checks} pass. `/ready` of `--http` answers this.
+   *
+   * @param options.exclude the names of checks to leave out: `["registry"]`.
+   */
+  health(options?: { readonly exclude?: readonly string[] }): Promise<ServerHealth> {
+    return this.#health.run(options);
   }
 
   /** The exports of the current module of a module id; undefined if there is none. */

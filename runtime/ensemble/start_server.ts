@@ -11,7 +11,7 @@ import type { LogOptions } from "../home/log_options.ts";
 import { startLogging, stopLogging } from "../home/logging.ts";
 import { findPlaces, type Places } from "../home/paths.ts";
 import { CLIENT_ID } from "../server/credentials.ts";
-import { type Address, formatAddressUrl, readAddresses } from "../wire/address.ts";
+import { type Address, formatAddressUrl, isLoopback, readAddresses } from "../wire/address.ts";
 import { EnsembleServer } from "./ensemble_server.ts";
 import { KeptLoads } from "./kept_loads.ts";
 import { readMembership, transientId } from "./membership.ts";
@@ -141,8 +141,4 @@ function warnOfPlainAddresses(listen: readonly Address[]): void {
       },
     );
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(?:\.\d+){3}$/.test(host);
 }

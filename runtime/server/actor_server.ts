@@ -33,6 +33,7 @@ import {
   type OwnEntry,
   registryClient,
   type RegistryEntry,
+  type ServerState,
 } from "./registry_protocol.ts";
 import { Registration } from "./registration.ts";
 import { RegistryView } from "./registry_view.ts";
@@ -394,6 +395,15 @@ export class ActorServer {
    */
   get isRegistered(): boolean {
     return this.#registration !== undefined;
+  }
+
+  /**
+   * The state that the registry has of it; undefined without a lease there.
+   *
+   * @internal
+   */
+  get registeredState(): ServerState | undefined {
+    return this.#registration?.state;
   }
 
   /**

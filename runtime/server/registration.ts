@@ -12,7 +12,13 @@ import { messageType } from "../actor/messaging.ts";
 import { ActorRef, REGISTRY_ID, SERVER_ACTOR } from "../actor/references.ts";
 import { ActorError, DisconnectedError, TimeoutError } from "../errors.ts";
 import { isBusy, RegistryPauses, wasTurnedAway } from "./registry_pauses.ts";
-import { type Lease, type OwnEntry, registryClient, withClaimant } from "./registry_protocol.ts";
+import {
+  type Lease,
+  type OwnEntry,
+  registryClient,
+  type ServerState,
+  withClaimant,
+} from "./registry_protocol.ts";
 
 const logger = getLogger(["gxensemble", "registration"]);
 
@@ -51,6 +57,8 @@ export class Registration {
   #hasLeft = false;
   /** What the registry answered last. */
   #lease: Lease | undefined;
+  /** The state that the registry has, and until when its lease runs, by `performance.now()`. */
+  #registered: { readonly state: ServerState; readonly until: number } | undefined;
   /** The registrations that were asked for, one after the other. */
   #last: Promise<unknown> = Promise.resolve();
   #actor: Actor | undefined;
@@ -74,6 +82,15 @@ export class Registration {
     this.#actors = actors;
     this.#entry = entry;
     this.#leave = leave;
+  }
+
+  /**
+   * The state that the registry has of the server; undefined if the lease has run out, as far as
+   * the server can know.
+   */
+  get state(): ServerState | undefined {
+    const { state, until } = this.#registered ?? { until: -Infinity };
+    return !this.#hasLeft && performance.now() < until ? state : undefined;
   }
 
   /**
@@ -122,8 +139,12 @@ export class Registration {
 
   async #register(tries = 1): Promise<Lease> {
     const entry = this.#entry();
+    // The lease may begin as soon as the registry gets the request.
+    const asked = performance.now();
     try {
-      return await registryClient(this.#actors).register({ entry });
+      const lease = await registryClient(this.#actors).register({ entry });
+      this.#registered = { state: entry.state, until: asked + lease.lease };
+      return lease;
     } catch (error) {
       if (isCutOff(error) && tries < MAX_TRIES && this.#leave()) return this.#register(tries + 1);
       // The registry refused the connection, since the id is another's.
@@ -226,10 +247,14 @@ export class Registration {
   }
 
   /** Renews the lease. Says whether the registry has the entry. */
-  #renew(): Promise<boolean> {
+  async #renew(): Promise<boolean> {
     const { id, instance } = this.#entry();
-    const { revision } = this.#lease!;
-    return registryClient(this.#actors).renew({ id, instance, revision });
+    const { revision, lease } = this.#lease!;
+    const asked = performance.now();
+    const isKnown = await registryClient(this.#actors).renew({ id, instance, revision });
+    const { state } = this.#registered ?? {};
+    this.#registered = isKnown && state ? { state, until: asked + lease } : undefined;
+    return isKnown;
   }
 
   /** Adds the entry as soon as the registry takes it; `error` is that of the last attempt. */

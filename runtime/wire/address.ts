@@ -80,6 +80,11 @@ export function isLocal(address: Address): boolean {
   return address.kind !== "unix" || address.host === hostName();
 }
 
+/** Whether a host name or IP address is this host's own, which no other host can connect to. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(?:\.\d+){3}$/.test(host);
+}
+
 /** The address of a UNIX socket on this host. The path is absolute. */
 export function localUnixAddress(path: string): UnixAddress {
   return unixAddress(hostName(), path, () => path);
