@@ -18,6 +18,7 @@ import { isTelemetryOn } from "../home/telemetry_variables.ts";
 import { serveObserver } from "../observation/observer_actor.ts";
 import { StatusReader } from "../observation/server_status.ts";
 import { HealthChecks, type ServerHealth } from "../observation/health_checks.ts";
+import type { Telemetry } from "../observation/telemetry.ts";
 import { warnOfExpiry } from "../pki/own_tls.ts";
 import type { ServerState } from "../server/registry_protocol.ts";
 import { ActorServer, type ServerKeys } from "../server/actor_server.ts";
@@ -134,10 +135,7 @@ export class EnsembleServer extends ActorServer {
   protected override async prepare(): Promise<void> {
     const { id, places, isTransient, loader, library = {} } = this.#options;
     const prepare = () => super.prepare();
-    if (this.#options.telemetry ?? isTelemetryOn()) {
-      const { startTelemetry } = await import("../observation/telemetry.ts");
-      this.hold(startTelemetry(this));
-    }
+    const telemetry = await this.#startTelemetry();
     if (isTransient) return await this.enter(prepare);
     if (sharedId(id) === CLIENT_ID) await removeLeftClients(places);
     this.hold(await holdServerDirectory(id, places));
@@ -155,8 +153,18 @@ export class EnsembleServer extends ActorServer {
       certificateEnd: () => this.#options.tls?.current().certificate.notAfter,
     });
     this.hold(status);
+    telemetry?.collectMetrics(status);
     serveObserver(this, status);
     await this.enter(prepare);
+  }
+
+  /** Begins telemetry, if it is on. Only then its modules are loaded. */
+  async #startTelemetry(): Promise<Telemetry | undefined> {
+    if (!(this.#options.telemetry ?? isTelemetryOn())) return undefined;
+    const { Telemetry } = await import("../observation/telemetry.ts");
+    const telemetry = new Telemetry(this);
+    this.hold(telemetry);
+    return telemetry;
   }
 
   /**

@@ -1,20 +1,34 @@
 /**
- * Telemetry: what a server tells OpenTelemetry, through its API alone. What sends it is the SDK of Deno, or
- * that of the program.
+ * Telemetry: what a server tells OpenTelemetry, through its API alone. The SDK of Deno sends it, or that of
+ * the program.
  *
  * @module
  */
 import type { ActorServer } from "../server/actor_server.ts";
 import { CallSpans } from "./call_spans.ts";
+import type { StatusReader } from "./server_status.ts";
+import { collectMetrics } from "./telemetry_metrics.ts";
 
-/** Begins to make spans of a server's messages, until disposed. */
-export function startTelemetry({ id, actors }: Pick<ActorServer, "id" | "actors">): Disposable {
-  const spans = new CallSpans(id);
-  actors.spans = spans;
-  return {
-    [Symbol.dispose]() {
-      actors.spans = undefined;
-      spans[Symbol.dispose]();
-    },
-  };
+/** The telemetry of one server, until disposed. */
+export class Telemetry implements Disposable {
+  readonly #actors: ActorServer["actors"];
+  readonly #spans: CallSpans;
+  readonly #resources = new DisposableStack();
+
+  /** Begins to make spans of a server's messages. */
+  constructor({ id, actors }: Pick<ActorServer, "id" | "actors">) {
+    this.#actors = actors;
+    actors.spans = this.#spans = this.#resources.use(new CallSpans(id));
+  }
+
+  /** Has the metrics of the server be collected. */
+  collectMetrics(status: Pick<StatusReader, "read">): void {
+    const beforeCollection = () => this.#spans.sweep();
+    this.#resources.use(collectMetrics({ status, beforeCollection }));
+  }
+
+  [Symbol.dispose](): void {
+    this.#actors.spans = undefined;
+    this.#resources[Symbol.dispose]();
+  }
 }

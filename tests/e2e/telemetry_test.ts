@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { METRICS } from "../../runtime/observation/metrics_table.ts";
 import { OtlpReceiver, type ReceivedSpan } from "../otlp_receiver.ts";
 import { RunningEnsemble, type RunningProcess } from "./running_ensemble.ts";
 
@@ -17,6 +18,14 @@ const FORWARDING = `
   };
 `;
 
+/** The metrics that not every server has. */
+const ABSENT: ReadonlySet<string> = new Set([
+  "gxensemble.certificate.end",
+  "gxensemble.log.records",
+  "gxensemble.registry.entries",
+  "gxensemble.registry.watchers",
+]);
+
 async function startTraced(
   ensemble: RunningEnsemble,
   { receiver, id, next }: { receiver: OtlpReceiver; id: string; next?: string },
@@ -30,7 +39,7 @@ async function startTraced(
   return server;
 }
 
-Deno.test("an ask through three servers is one tree of spans, to which logs belong", async () => {
+Deno.test("an ask through three servers is one tree of spans, and servers send metrics and logs", async () => {
   await using receiver = new OtlpReceiver();
   await using ensemble = await RunningEnsemble.start();
   await startTraced(ensemble, { receiver, id: "back" });
@@ -79,6 +88,21 @@ Deno.test("an ask through three servers is one tree of spans, to which logs belo
     "rpc.server.call.duration",
   );
   assert.equal(duration.attributes["rpc.method"], "orders/add");
+
+  const metric = (wanted: string, least = -Infinity) =>
+    receiver.until(
+      () =>
+        receiver.points.find(({ name, service, value }) =>
+          name === wanted && service === "back" && value >= least
+        ),
+      wanted,
+    );
+  const { unit, attributes } = await metric("gxensemble.actors", 5);
+  assert.equal(unit, "{actor}");
+  assert.deepEqual(attributes, { "gxensemble.server.id": "back" });
+  for (const { name } of METRICS) {
+    if (!ABSENT.has(name)) assert.ok(Number.isFinite((await metric(name)).value), name);
+  }
   front.signal("SIGTERM");
   assert.equal(await front.exit(), 0);
 });
