@@ -30,6 +30,7 @@ import { registryCommand } from "./commands/registry.ts";
 import { replCommand } from "./commands/repl.ts";
 import { runCommand } from "./commands/run.ts";
 import { shutdownCommand } from "./commands/shutdown.ts";
+import { statusCommand } from "./commands/status.ts";
 import { watchCommand } from "./commands/watch.ts";
 import { formatVersion } from "./kit/build.ts";
 import { asRoot } from "./kit/command_line.ts";
@@ -57,6 +58,7 @@ export function commandTree(): CommandUnknownOpts {
     listConnectionsCommand(),
     listGroupsCommand(),
     lookupCommand(),
+    statusCommand(),
     watchCommand(),
     forgetCommand(),
     authorizeCommand(),

@@ -9,6 +9,7 @@ import type { ConnectionInfo } from "../../runtime/server/connection.ts";
 import { groupsOf, membersIn, type RegistryEntry } from "../../runtime/server/registry_protocol.ts";
 import type { WatchedChange } from "../../runtime/server/registry_view.ts";
 import { type Address, addressToDatum, formatAddressUrl } from "../../runtime/wire/address.ts";
+import { formatAge, formatTime } from "./quantities.ts";
 import { AlignedRows, type Column } from "./table.ts";
 
 /** `(httpd1 (unix: "host" "/path"))`, with roles `(httpd1 (httpd) (unix: "host" "/path"))`. */
@@ -199,11 +200,6 @@ export function connectionToJson(
   };
 }
 
-/** Formats a time, in ms since 1970, to the second: `2026-01-02T03:04:05Z`. */
-function formatTime(time: number): string {
-  return new Date(time).toISOString().replace(/\.\d+Z$/, "Z");
-}
-
 /** The columns of the actors that have names. */
 export const ACTOR_COLUMNS: readonly Column[] = [
   { heading: "actor" },
@@ -280,18 +276,4 @@ function formatActors(actors: readonly ActorInfo[]): string[] {
 
 function countActors(group: GroupInfo): number {
   return group.groups.reduce((sum, below) => sum + countActors(below), group.actors.length);
-}
-
-/** Formats a duration in ms with its two largest units: `1d 2h`, `3m 4s`, `56ms`. */
-function formatAge(age: number): string {
-  if (age < 1000) return `${age}ms`;
-  const seconds = Math.floor(age / 1000);
-  const parts = [
-    [Math.floor(seconds / 86_400), "d"],
-    [Math.floor(seconds / 3_600) % 24, "h"],
-    [Math.floor(seconds / 60) % 60, "m"],
-    [seconds % 60, "s"],
-  ] as const;
-  const first = parts.findIndex(([count]) => count > 0);
-  return parts.slice(first, first + 2).map(([count, unit]) => `${count}${unit}`).join(" ");
 }

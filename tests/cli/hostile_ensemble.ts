@@ -11,6 +11,7 @@ import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import type { HandlerContext } from "../../runtime/actor/handler_context.ts";
 import { type Handlers, serviceBody } from "../../runtime/actor/service.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
+import type { ServerStatus } from "../../runtime/observation/status_protocol.ts";
 import type { Expansion } from "../../runtime/repl/repl_protocol.ts";
 import { INSTANCE_LENGTH } from "../../runtime/server/credentials.ts";
 import { LocalEnsemble } from "../runtime/server/local_ensemble.ts";
@@ -72,6 +73,7 @@ export class HostileEnsemble implements AsyncDisposable {
           },
         });
         actors.serve("loader", hostileLoader(actors));
+        actors.serve("observer", hostileObserver());
       },
     });
     rogue.actors.serve("answering", {
@@ -130,6 +132,42 @@ function hostileLoader(actors: ActorSystem): Handlers {
     openSession: () =>
       actors.spawn(undefined, (self) => serviceBody(hostileSession(self))(self)).serial,
   };
+}
+
+/** An observer that tells the state of its server. */
+function hostileObserver(): Handlers {
+  const flow = { messages: 1, bytes: 1, messagesPerSecond: 1, bytesPerSecond: 1 };
+  const status: ServerStatus = {
+    id: "rogue",
+    pid: 1,
+    host: ATTACK,
+    user: ATTACK,
+    version: ATTACK,
+    deno: ATTACK,
+    v8: ATTACK,
+    startedAt: 0,
+    now: 0,
+    state: "up",
+    roles: [`r${ATTACK}`],
+    memory: { rss: 1, heapUsed: 1, heapTotal: 1, external: 1 },
+    cpu: 0,
+    eventLoopDelay: { p50: 0, p99: 0, max: 0 },
+    actors: 1,
+    longestMailboxes: [{ actor: HOSTILE_NAME, length: 1 }],
+    connections: 1,
+    received: flow,
+    sent: flow,
+    handled: { messages: 1, messagesPerSecond: 1 },
+    pendingAsks: 0,
+    restarts: 0,
+    loads: {
+      count: 1,
+      last: [{ module: ATTACK, hash: ATTACK, at: 0, by: ATTACK, current: true }],
+    },
+    log: { level: ATTACK, warnings: 1, errors: 1 },
+    http: ATTACK,
+  };
+  return { status: () => status };
 }
 
 /**

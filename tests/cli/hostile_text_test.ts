@@ -84,6 +84,16 @@ Deno.test("gxensemble prints no control characters from a server to a pipe", asy
       [["eval", "--log", "DEBUG", "rogue", "fail"], ({ stderr }) => {
         assert.ok(stderr.includes(`gxensemble: error: ${VISIBLE_LINES.replace("\n", "\n  ")}\n`));
       }],
+      [["status", "rogue"], ({ stdout }) => {
+        assert.equal(stdout.split("\n").length, 19, stdout);
+        assert.ok(stdout.includes(`  mailboxes    ${VISIBLE_NAME} 1\n`), stdout);
+      }],
+      [["status", "rogue,nosuch"], ({ stdout }) => {
+        assert.ok(
+          stdout.split("\n")[1]!.endsWith(`\t${VISIBLE_ATTACK}\t${VISIBLE_ATTACK}`),
+          stdout,
+        );
+      }],
       [["ping", "refusing"], ({ stderr }) => assert.match(stderr, /\\u001b\]0;t\\u0007/)],
     ];
   await Promise.all(commands.map(async ([args, check]) => check(await run(...args))));
@@ -141,6 +151,7 @@ Deno.test("gxensemble prints no control characters from a server to a terminal",
     ["list-servers", "--long"],
     ["eval", "rogue", "value"],
     ["eval", "rogue", "fail"],
+    ["status", "rogue"],
     ["list-actors", "--long", "rogue"],
     ["call", "answering@rogue", "answer"],
     ["call", "answering@rogue", "nosuch"],
