@@ -784,13 +784,16 @@ function typeOf(message: unknown): string | undefined {
 }
 
 function answerTo(
-  { source: dest, nonce }: Envelope,
+  { source: dest, nonce, trace }: Envelope,
   source: ActorRef,
   own: number,
   value: unknown,
   failed: boolean,
 ): Envelope {
-  return new Envelope(value, dest.actor, source, own, nonce, undefined, false, failed);
+  const answer = new Envelope(value, dest.actor, source, own, nonce, undefined, false, failed);
+  // That to an ask has no reaction of its own.
+  if (trace !== undefined && !answersAsk(nonce)) answer.trace = trace;
+  return answer;
 }
 
 function ownRef(actor: { readonly ref: ActorRef } | null): ActorRef {

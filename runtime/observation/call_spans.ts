@@ -14,7 +14,7 @@ import {
   SpanKind,
   SpanStatusCode,
   trace,
-} from "npm:@opentelemetry/api@^1.10.0";
+} from "npm:@opentelemetry/api@~1.9.0";
 import type { Actor } from "../actor/actor.ts";
 import { ActorExit, onUnexpected } from "../actor/cases.ts";
 import type { Taken } from "../actor/mailbox.ts";

@@ -8,7 +8,7 @@ import {
   type Meter,
   metrics,
   type Observable,
-} from "npm:@opentelemetry/api@^1.10.0";
+} from "npm:@opentelemetry/api@~1.9.0";
 import { VERSION } from "../version.ts";
 import { type Metric, METRICS } from "./metrics_table.ts";
 import type { StatusReader } from "./server_status.ts";

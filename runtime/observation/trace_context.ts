@@ -12,7 +12,7 @@ import {
   type SpanContext,
   trace,
   TraceFlags,
-} from "npm:@opentelemetry/api@^1.10.0";
+} from "npm:@opentelemetry/api@~1.9.0";
 import type { TraceContext } from "../actor/messaging.ts";
 import { MAX_TRACE_STATE } from "../wire/limits.ts";
 
