@@ -16,6 +16,7 @@ import { codeDirectory, holdServerDirectory, removeLeftClients } from "../home/s
 import type { Places } from "../home/paths.ts";
 import { isTelemetryOn } from "../home/telemetry_variables.ts";
 import { serveObserver } from "../observation/observer_actor.ts";
+import { keepRecords, type KeptRecords, logState } from "../observation/server_log.ts";
 import { StatusReader } from "../observation/server_status.ts";
 import { HealthChecks, type ServerHealth } from "../observation/health_checks.ts";
 import type { Telemetry } from "../observation/telemetry.ts";
@@ -100,6 +101,8 @@ export class EnsembleServer extends ActorServer {
   readonly #health = new HealthChecks(this, { enter: (run) => this.enter(run) });
   #units: UnitStore | undefined;
   #kept: KeptLoads | undefined;
+  /** What its process logs, from now on. */
+  readonly #records: KeptRecords | undefined;
   #status: StatusReader | undefined;
   /** Settles when what it keeps has been loaded. */
   #loadingKept: Promise<void> | undefined;
@@ -124,6 +127,7 @@ export class EnsembleServer extends ActorServer {
     this.#grace = grace;
     this.denied = options.denied ?? [];
     this.#loader = new LoaderGuard(this);
+    if (!isTransient) this.hold(this.#records = keepRecords());
     if (tls) this.hold(warnOfExpiry(() => tls.current()));
   }
 
@@ -154,7 +158,9 @@ export class EnsembleServer extends ActorServer {
     });
     this.hold(status);
     telemetry?.collectMetrics(status);
-    serveObserver(this, status);
+    const log = this.#records!.buffer;
+    status.parts.add(() => ({ log: logState(log) }));
+    serveObserver(this, { status, log });
     await this.enter(prepare);
   }
 

@@ -3,14 +3,12 @@
  *
  * @module
  */
-import { getLogger, inspectLogger, type LogRecord, type Sink } from "npm:@logtape/logtape@^2.4.2";
+import { inspectLogger, type LogRecord, type Sink } from "npm:@logtape/logtape@^2.4.2";
 import { formatRecord } from "./log_format.ts";
+import { root } from "./root_logger.ts";
 
 /** The maximum number of records. */
 const MAX_RECORDS = 10_000;
-
-/** The root logger: see `logging.ts`. */
-const root = getLogger([]) as unknown as { sinks: Sink[] };
 
 /**
  * Collects the log of this process, at all levels, until disposed. If the program has configured

@@ -38,6 +38,7 @@ const SHARED = {
   timestamp: "rfc3339",
   level: formatLogLevel,
   value: (value: unknown) => renderValue(value),
+  sanitize: false, // All of the line is escaped.
 } as const;
 
 const FORMATTERS = {
@@ -48,18 +49,10 @@ const FORMATTERS = {
    */
   text: getTextFormatter({
     ...SHARED,
-    category: (parts) => parts.slice(parts[0] === "gxensemble" ? 1 : 0).join("."),
+    category: (parts) => shortCategory(parts.join(".")),
     format({ timestamp, level, category, message, record }) {
-      const template = typeof record.rawMessage === "string" ? record.rawMessage : "";
-      const errors: Error[] = [];
-      let line = `${timestamp} ${level} ${category}: ${message}`;
-      for (const [key, value] of Object.entries(record.properties)) {
-        const error = asError(value);
-        if (error) errors.push(error);
-        else if (!template.includes(`{${key}}`)) {
-          line += ` ${key}=${quoteWhereNeeded(renderValue(value))}`;
-        }
-      }
+      const { fields, errors } = describeProperties(record);
+      const line = `${timestamp} ${level} ${category}: ${message}${fields}`;
       return [escapeControls(line), ...errors.map(formatError)].join("\n");
     },
   }),
@@ -72,10 +65,7 @@ const FORMATTERS = {
     ...SHARED,
     category: ".",
     format({ timestamp, level, category, message, record }) {
-      const values = new JsonValues();
-      const properties = Object.fromEntries(
-        Object.entries(record.properties).map(([key, value]) => [key, values.of(value)]),
-      );
+      const properties = new JsonValues(MAX_JSON_LENGTH).ofAll(record.properties);
       const json = JSON.stringify({ time: timestamp, level, category, message, properties });
       return escapeControls(json, { write: writeAsJson });
     },
@@ -90,12 +80,68 @@ export function formatRecord(record: LogRecord, format: LogFormat): string {
   try {
     return FORMATTERS[format](record);
   } catch (error) {
-    // A program made it by hand, with an invalid time or a getter that throws.
-    const whose = inspectBounded(record.category);
-    const properties = { whose, reason: describeThrown(error) };
-    return FORMATTERS[format](
-      ownRecord(record.level, "a record of {whose} cannot be written: {reason}", properties),
-    );
+    return FORMATTERS[format](unwritable(record, error));
+  }
+}
+
+/** A category as lines of text show it: without the first part of the runtime's own. */
+export function shortCategory(category: string): string {
+  return category.replace(/^gxensemble(?:\.|$)/, "");
+}
+
+/** The note in place of a record that a program made by hand, with an invalid time or a throwing getter. */
+function unwritable({ category, level }: LogRecord, error: unknown): LogRecord {
+  const properties = { whose: inspectBounded(category), reason: describeThrown(error) };
+  return ownRecord(level, "a record of {whose} cannot be written: {reason}", properties);
+}
+
+/** The properties that a record's message does not contain, as fields, and the errors among them. */
+function describeProperties(record: LogRecord): { fields: string; errors: Error[] } {
+  const template = typeof record.rawMessage === "string" ? record.rawMessage : "";
+  const errors: Error[] = [];
+  let fields = "";
+  for (const [key, value] of Object.entries(record.properties)) {
+    const error = asError(value);
+    if (error) errors.push(error);
+    else if (!template.includes(`{${key}}`)) {
+      fields += ` ${key}=${quoteWhereNeeded(renderValue(value))}`;
+    }
+  }
+  return { fields, errors };
+}
+
+/** The parts of a record, as plain text and JSON. */
+export interface RecordParts {
+  /** The message, with the values in it. */
+  readonly message: string;
+  /** The properties that the message does not contain, each as ` name=value`. */
+  readonly fields: string;
+  /** The lines of the errors among the properties, indented, with stacks and causes. */
+  readonly errors: string;
+  /** The properties: what JSON has no form for, and large values, are text. */
+  readonly properties: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Describes a record in parts that refer to nothing of the program, and have limited lengths. Never
+ * throws, like {@linkcode formatRecord}.
+ *
+ * @param limit the maximum length of each part, in UTF-16 code units; twice that as JSON.
+ */
+export function describeRecord(record: LogRecord, limit: number): RecordParts {
+  try {
+    const message = record.message.map((part, index) =>
+      index % 2 === 0 ? String(part) : renderValue(part)
+    ).join("");
+    const { fields, errors } = describeProperties(record);
+    return {
+      message: shorten(message, limit),
+      fields: shorten(fields, limit),
+      errors: shorten(errors.map(formatError).join("\n"), limit),
+      properties: new JsonValues(limit).ofAll(record.properties),
+    };
+  } catch (error) {
+    return describeRecord(unwritable(record, error), limit);
   }
 }
 
@@ -157,7 +203,17 @@ function quoteWhereNeeded(text: string): string {
 class JsonValues {
   readonly #narrowing = new Narrowing(MAX_JSON_PARTS);
   #partsLeft = MAX_JSON_PARTS;
-  #lengthLeft = MAX_JSON_LENGTH;
+  #lengthLeft: number;
+
+  constructor(length: number) {
+    this.#lengthLeft = length;
+  }
+
+  ofAll(properties: Record<string, unknown>): Record<string, unknown> {
+    return Object.fromEntries(
+      Object.entries(properties).map(([key, value]) => [key, this.of(value)]),
+    );
+  }
 
   of(value: unknown, depth = 0): unknown {
     if (value === undefined || value === null || typeof value === "boolean") return value;

@@ -5,16 +5,11 @@
  * @module
  */
 import { resolve } from "node:path";
-import { getLogger, inspectLogger, type LogRecord, type Sink } from "npm:@logtape/logtape@^2.4.2";
+import type { LogRecord, Sink } from "npm:@logtape/logtape@^2.4.2";
 import { EnsembleError } from "../errors.ts";
 import { formatRecord, ownRecord } from "./log_format.ts";
-import {
-  type LogFormat,
-  type LogLevel,
-  type LogOptions,
-  parseLogFormat,
-  parseLogLevel,
-} from "./log_options.ts";
+import { type LogFormat, type LogOptions, parseLogFormat, parseLogLevel } from "./log_options.ts";
+import { attachSink, detachSink, isConfigured, root } from "./root_logger.ts";
 import {
   finishAtEnd,
   StandardStream,
@@ -41,13 +36,6 @@ interface Destination {
 let current: DefaultLog | undefined;
 
 /**
- * LogTape's root logger, to which the default log is attached directly. If we called LogTape's
- * `configure`, a later call by the program would fail. This way it succeeds, and removes the sinks
- * of all loggers, including this one.
- */
-const root = getLogger([]) as unknown as { sinks: Sink[]; lowestLevel: LogLevel | "trace" };
-
-/**
  * Sends the logs of this process, both the program's own and those of loaded code, to standard
  * error or a file. Each record is written at once, so that the last ones before a crash are there.
  * A later call replaces an earlier one. If the program has configured LogTape, nothing happens; if
@@ -66,19 +54,15 @@ export function startLogging(options: LogOptions = {}, directory?: string): void
   const errors = directory === undefined ? { write: writeErrors } : standardStream("stderr");
   const sink = recordSink(format, file ?? errors);
   stopLogging();
-  root.sinks.push(sink);
-  root.lowestLevel = level;
+  attachSink(sink, level);
+  root.lowestLevel = level; // Even if the records are also kept.
   current = { sink, file };
 }
 
 /** Undoes {@linkcode startLogging}. */
 export function stopLogging(): void {
   if (!current) return;
-  const index = root.sinks.indexOf(current.sink);
-  if (index >= 0) {
-    root.sinks.splice(index, 1);
-    root.lowestLevel = "trace"; // As before LogTape was configured.
-  }
+  detachSink(current.sink);
   current.file?.[Symbol.dispose]();
   current = undefined;
 }
@@ -91,12 +75,6 @@ export function stopLogging(): void {
  */
 export function reopenLog(): void {
   current?.file?.reopen();
-}
-
-/** Whether the program, or another copy of LogTape or of this runtime, has configured LogTape. */
-function isConfigured(): boolean {
-  return inspectLogger([]).source !== "unconfigured" ||
-    root.sinks.some((sink) => sink !== current?.sink);
 }
 
 /**

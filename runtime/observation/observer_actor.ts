@@ -6,15 +6,23 @@
 import { UNBOUNDED } from "../actor/mailbox.ts";
 import type { HandlersOf } from "../actor/service.ts";
 import type { ActorServer } from "../server/actor_server.ts";
+import type { LogBuffer } from "./log_buffer.ts";
 import { ObserverGuard } from "./observer_guard.ts";
 import { OBSERVER_ACTOR, observerChecks, type ObserverHandlers } from "./observer_protocol.ts";
+import { logHandlers } from "./server_log.ts";
 import type { StatusReader } from "./server_status.ts";
 import type { StatusHandlers } from "./status_protocol.ts";
 
 /** Starts the actor `observer` in a server. It is a part of the server, as `loader` is. */
-export function serveObserver(server: ActorServer, status: StatusReader): void {
+export function serveObserver(
+  server: ActorServer,
+  { status, log }: { readonly status: StatusReader; readonly log: LogBuffer },
+): void {
   const guard = new ObserverGuard(server);
-  const handlers: HandlersOf<ObserverHandlers> = { ...statusHandlers(status, guard) };
+  const handlers: HandlersOf<ObserverHandlers> = {
+    ...statusHandlers(status, guard),
+    ...logHandlers(server, { log, guard }),
+  };
   server.serve(OBSERVER_ACTOR, handlers, {
     concurrent: true,
     drains: false,

@@ -9,19 +9,26 @@ import { ActorRef } from "../actor/references.ts";
 import { type Client, client, type RequestChecks } from "../actor/service.ts";
 import { EnsembleError } from "../errors.ts";
 import { answerChecks, requestChecks } from "../server/request_checks.ts";
+import { logAnswers, logChecks, type LogHandlers } from "./log_protocol.ts";
 import { statusAnswers, statusChecks, type StatusHandlers } from "./status_protocol.ts";
 
 /** The name of the actor. */
 export const OBSERVER_ACTOR = "observer";
 
 /** The handlers of the actor `observer`, for `client`. */
-export type ObserverHandlers = StatusHandlers;
+export type ObserverHandlers = StatusHandlers & LogHandlers;
 
 /** The checks of the actor `observer`. */
-export const observerChecks: RequestChecks = requestChecks<ObserverHandlers>({ ...statusChecks });
+export const observerChecks: RequestChecks = requestChecks<ObserverHandlers>({
+  ...statusChecks,
+  ...logChecks,
+});
 
 /** The checks of answers from another server's actor `observer`. */
-const observerAnswers = answerChecks<ObserverHandlers>({ ...statusAnswers });
+const observerAnswers = answerChecks<ObserverHandlers>({
+  ...statusAnswers,
+  ...logAnswers,
+});
 
 /**
  * A server's observer: `status`, `history`, `busiest` and more. If the server has no such actor, the
