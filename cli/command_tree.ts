@@ -25,6 +25,8 @@ import {
   lookupCommand,
 } from "./commands/list.ts";
 import { loadCommand } from "./commands/load.ts";
+import { logLevelCommand } from "./commands/log_level.ts";
+import { logsCommand } from "./commands/logs.ts";
 import { pingCommand } from "./commands/ping.ts";
 import { registryCommand } from "./commands/registry.ts";
 import { replCommand } from "./commands/repl.ts";
@@ -60,6 +62,8 @@ export function commandTree(): CommandUnknownOpts {
     lookupCommand(),
     statusCommand(),
     watchCommand(),
+    logsCommand(),
+    logLevelCommand(),
     forgetCommand(),
     authorizeCommand(),
     retractCommand(),

@@ -61,6 +61,37 @@ export function parseSeconds(
   throw new InvalidInputError(`not a number of seconds ${range}: ${quoted(text)}`);
 }
 
+/** The units of a duration, in ms. */
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/**
+ * Parses a duration, such as `500ms`, `30s`, `10m`, `1.5h` or `2d`, and returns it in ms. A number
+ * alone is in seconds.
+ *
+ * @param most the longest that is accepted, in ms.
+ * @throws {InvalidInputError} if it is not a duration above 0 and up to that.
+ */
+export function parseDuration(text: string, most: number): number {
+  const [, number, unit = "s"] = /^(\d+(?:\.\d+)?|\.\d+)(ms|[smhd])?$/.exec(text) ?? [];
+  const duration = Math.round(Number(number) * UNITS[unit]!);
+  if (duration > 0 && duration <= most) return duration;
+  throw new InvalidInputError(
+    `not a duration up to ${formatLargest(most)}, such as 30s or 10m: ${quoted(text)}`,
+  );
+}
+
+/** Formats a duration in the largest unit that it is a multiple of. */
+function formatLargest(duration: number): string {
+  const [unit, size] = Object.entries(UNITS).findLast(([, size]) => duration % size === 0)!;
+  return `${duration / size}${unit}`;
+}
+
 /** The candidates for an argument, or for the value of an option. */
 export type Source =
   /** No candidates. */

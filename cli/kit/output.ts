@@ -41,6 +41,27 @@ export function printValue(text: string, label = ""): void {
   writeResult(`${visible.replaceAll(/^/gm, () => label)}\n`);
 }
 
+/** How a part of a line is shown: codes of control sequences that begin and end it. */
+export type Style = readonly [begin: number, end: number];
+
+/** A part of a line: plain, or in a style. */
+export type StyledText = string | readonly [text: string, style: Style];
+
+/**
+ * Prints a line of parts, those with a style in it if {@linkcode usesColors}. Line breaks in them are
+ * escaped.
+ */
+export function printStyled(parts: readonly StyledText[]): void {
+  const colors = usesColors();
+  const shown = parts.map((part) => {
+    if (typeof part === "string") return escapeControls(part);
+    const [text, [begin, end]] = part;
+    const visible = escapeControls(text);
+    return colors ? `\x1b[${begin}m${visible}\x1b[${end}m` : visible;
+  });
+  writeResult(`${shown.join("")}\n`);
+}
+
 /** Prints the result as JSON, for `--json`: on one line, or on several to be read more easily. */
 export function printJson(value: unknown, { oneLine = false } = {}): void {
   const json = JSON.stringify(value, undefined, oneLine ? undefined : 2);
