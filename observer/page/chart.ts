@@ -125,7 +125,7 @@ function optionsOf(
       {
         ...axis,
         size: 58,
-        space: 32,
+        space: 28,
         ...isSize && { incrs: SIZE_STEPS },
         values: (_plot, values) => values.map((each) => format(each)),
       },

@@ -8,7 +8,10 @@
 export const MISSING = "–";
 
 const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-const THREE_DIGITS = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
+const ONE_DIGIT = new Intl.NumberFormat("en", {
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+});
 const CLOCK = new Intl.DateTimeFormat("en-GB", {
   hour: "2-digit",
   minute: "2-digit",
@@ -26,12 +29,11 @@ export function counted(value: number, name: string): string {
   return `${count(value)} ${name}${value === 1 ? "" : "s"}`;
 }
 
-/** A rate or other number in three digits: `0.42`, `12.3`, `1.23k`, `4.5M`. */
+/** A rate or other number: `0.4`, `123`, `1.2k`, `4.5M`. */
 export function short(value: number | undefined): string {
   if (value === undefined) return MISSING;
-  if (value < 1000) return THREE_DIGITS.format(value < 0.005 ? 0 : value);
-  if (value < 999_500) return `${THREE_DIGITS.format(value / 1000)}k`;
-  return `${THREE_DIGITS.format(value / 1e6)}M`;
+  if (value < 1000) return rounded(value);
+  return value < 999_500 ? `${rounded(value / 1000)}k` : `${rounded(value / 1e6)}M`;
 }
 
 /** A size: `512 B`, `12.3 MiB`. */
@@ -42,20 +44,23 @@ export function size(value: number | undefined): string {
     value /= 1024;
     unit++;
   }
-  return `${THREE_DIGITS.format(value)} ${["B", "KiB", "MiB", "GiB", "TiB"][unit]}`;
+  return `${rounded(value)} ${["B", "KiB", "MiB", "GiB", "TiB"][unit]}`;
 }
 
 /** A share of one: `12.3%`. */
 export function share(value: number | undefined): string {
-  return value === undefined ? MISSING : `${THREE_DIGITS.format(value * 100)}%`;
+  return value === undefined ? MISSING : `${rounded(value * 100)}%`;
 }
 
-/** A short time, given in ms: `0.42 ms`, `12 ms`, `1.2 s`. */
+/** A short time, given in ms: `0.4 ms`, `123 ms`, `1.2 s`. */
 export function milliseconds(value: number | undefined): string {
   if (value === undefined) return MISSING;
-  return value < 1000
-    ? `${THREE_DIGITS.format(value)} ms`
-    : `${THREE_DIGITS.format(value / 1000)} s`;
+  return value < 1000 ? `${rounded(value)} ms` : `${rounded(value / 1000)} s`;
+}
+
+/** A number with one digit after the point if it is below 100 and not whole. */
+function rounded(value: number): string {
+  return Number.isInteger(value) || value >= 99.95 ? WHOLE.format(value) : ONE_DIGIT.format(value);
 }
 
 /** A long time, given in ms, in its two greatest units: `3 d 4 h`, `12 min 5 s`. */

@@ -194,11 +194,7 @@ function node(server: ObservedServer, layout: Layout, look: NodeLook): VNode | u
       transform=${`translate(${place.x.toFixed(1)} ${place.y.toFixed(1)})`}
     >
       <circle class="halo" r=${radius + 4} />
-      ${isRegistry
-        ? html`<rect class="body" x=${-radius} y=${-radius} width=${2 * radius} height=${
-          2 * radius
-        } rx="4" />`
-        : html`<circle class="body" r=${radius} />`}
+      ${shape(server, radius)}
       ${state === "unreachable" && html`<path class="cross" d="M-4-4 4 4M4-4-4 4" />`}
       ${look.isLabelled && html`
         <text
@@ -210,6 +206,12 @@ function node(server: ObservedServer, layout: Layout, look: NodeLook): VNode | u
       `}
     </a>
   `;
+}
+
+function shape({ isRegistry }: ObservedServer, radius: number): VNode {
+  if (!isRegistry) return html`<circle class="body" r=${radius} />`;
+  const side = 2 * radius;
+  return html`<rect class="body" x=${-radius} y=${-radius} width=${side} height=${side} rx="4" />`;
 }
 
 function rateText({ status }: ObservedServer): string {

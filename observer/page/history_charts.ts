@@ -46,9 +46,9 @@ function HistoryCharts({ server }: { server: string | undefined }): VNode {
         series: [{ label: "delay", values: columns.eventLoopDelayP99 }],
       })}
       ${chart({
-        title: isOne ? "Processor, share of a core" : "Processor, all servers, share of a core",
+        title: isOne ? "Processor, share of a core" : "Processor cores in use, all servers",
         at,
-        format: share,
+        format: isOne ? share : short,
         atLeast: 0.1,
         series: [{ label: "used", values: columns.cpu }],
       })}

@@ -8,7 +8,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "npm:preact@^11.2.0
 import { filterField, matches } from "./filter_field.ts";
 import { dateTime, preciseClock } from "./formatting.ts";
 import { element, html } from "./markup.ts";
-import { levelMark } from "./marks.ts";
+import { levelMark, notice } from "./marks.ts";
 import type { ObservedLevel, ObservedLogRecord } from "./page_protocol.ts";
 import { serverLink } from "./routes.ts";
 
@@ -80,9 +80,11 @@ function LogList(props: LogListProps): VNode {
           Level
           <select value=${level} onChange=${choose}>
             ${LEVELS.slice(LEVELS.indexOf(leastLevel)).map((each) =>
-              html`<option key=${each} value=${each}>${each}${
-                each === "fatal" ? "" : " and up"
-              }</option>`
+              html`
+                <option key=${each} value=${each}>${each === "fatal"
+                  ? each
+                  : `${each} and up`}</option>
+              `
             )}
           </select>
         </label>
@@ -97,11 +99,9 @@ function LogList(props: LogListProps): VNode {
       </header>
       ${note}
       <div class="panel log-frame" ref=${frame} tabindex="0" role="log" aria-live="off" aria-label="Log records">
-        ${shown.length === 0
-          ? html`<p class="notice notice-empty">${
-            records.length === 0 ? empty : "No record matches the filters."
-          }</p>`
-          : shown.map((record) => line(record, namesServers))}
+        ${shown.length > 0
+          ? shown.map((record) => line(record, namesServers))
+          : notice(records.length === 0 ? empty : "No record matches the filters.")}
       </div>
     </section>
   `;
@@ -109,24 +109,25 @@ function LogList(props: LogListProps): VNode {
 
 function line(record: ObservedLogRecord, namesServers: boolean): VNode {
   const { server, sequence, at, level, category, message, details } = record;
+  const key = `${server} ${sequence}`;
   const text = html`
     <span class="log-line">
       <time class="quiet" title=${dateTime(at)}>${preciseClock(at)}</time>
       ${levelMark(level)}
-      ${namesServers &&
-        html`<a class="log-server" href=${serverLink(server, "logs")}><bdi>${server}</bdi></a>`}
+      ${namesServers && html`
+        <a class="log-server" href=${serverLink(server, "logs")}><bdi>${server}</bdi></a>
+      `}
       <bdi class="log-category quiet">${category}</bdi>
       <bdi class="log-message">${message}</bdi>
     </span>
   `;
-  return details === undefined
-    ? html`<div key=${`${server} ${sequence}`} class="log-record">${text}</div>`
-    : html`
-      <details key=${`${server} ${sequence}`} class="log-record">
-        <summary>${text}</summary>
-        <pre>${details}</pre>
-      </details>
-    `;
+  if (details === undefined) return html`<div key=${key} class="log-record">${text}</div>`;
+  return html`
+    <details key=${key} class="log-record">
+      <summary>${text}</summary>
+      <pre>${details}</pre>
+    </details>
+  `;
 }
 
 /** Keeps the end in view as records come, unless the reader has scrolled back. */

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { ComponentChildren, VNode } from "npm:preact@^11.2.0";
+import type { VNode } from "npm:preact@^11.2.0";
 import { type Concern, concerns, LATE, LONG_MAILBOX } from "./attention.ts";
-import { clock, count, counted, milliseconds, MISSING, short, size } from "./formatting.ts";
+import { clock, count, counted, milliseconds, short, size } from "./formatting.ts";
 import { graph } from "./graph.ts";
 import { historyCharts } from "./history_charts.ts";
 import { changeMark } from "./timeline_view.ts";
@@ -44,56 +44,69 @@ export function overview(model: Model): VNode {
 
 function tiles(servers: readonly ObservedServer[], model: Model): VNode {
   const figures = servers.flatMap(({ status, state }) => state === "gone" ? [] : status ?? []);
-  const up = servers.filter(({ state }) => state === "up").length;
   const delay = greatest(figures, ({ eventLoopDelay }) => eventLoopDelay?.p99);
   const mailbox = greatest(figures, ({ longestMailboxes }) => longestMailboxes?.[0]?.length);
-  const others = servers.filter(({ state }) => state !== "up").map(({ state }) => state);
-  const states = STATES.toReversed().flatMap((state) => {
-    const { length } = others.filter((each) => each === state);
-    return length === 0 ? [] : `${length} ${state}`;
-  });
+  const asks = sum(figures, ({ asksPending }) => asksPending) ?? 0;
+  const bytes = sum(figures, ({ received }) => received?.bytesPerSecond);
+  const handled = sum(figures, ({ handledPerSecond }) => handledPerSecond);
   return html`
     <ul class="tiles" aria-label="Figures of the whole ensemble">
-      ${tile("Servers", html`${count(up)}<span class="unit"> up</span>`, {
-        note: states.join(", ") || "all of them",
-        isBad: others.includes("unreachable"),
+      ${tile("Servers", {
+        value: count(servers.filter(({ state }) => state === "up").length),
+        unit: " up",
+        note: otherStates(servers),
+        isBad: servers.some(({ state }) => state === "unreachable"),
       })}
-      ${tile(
-        "Messages",
-        html`${
-          short(sum(figures, ({ received }) => received?.messagesPerSecond))
-        }<span class="unit"> /s</span>`,
-        {
-          note: `${size(sum(figures, ({ received }) => received?.bytesPerSecond))}/s`,
-        },
-      )}
-      ${tile("Actors", count(sum(figures, ({ actors }) => actors)), {
-        note: `${short(sum(figures, ({ handledPerSecond }) => handledPerSecond))} handled/s`,
+      ${tile("Messages", {
+        value: short(sum(figures, ({ received }) => received?.messagesPerSecond)),
+        unit: " /s",
+        note: `${size(bytes)}/s`,
       })}
-      ${tile("Longest mailbox", count(mailbox), {
-        note: `${counted(sum(figures, ({ asksPending }) => asksPending) ?? 0, "ask")} waiting`,
+      ${tile("Actors", {
+        value: count(sum(figures, ({ actors }) => actors)),
+        note: `${short(handled)} handled/s`,
+      })}
+      ${tile("Longest mailbox", {
+        value: count(mailbox),
+        note: `${counted(asks, "ask")} waiting`,
         isBad: (mailbox ?? 0) >= LONG_MAILBOX,
       })}
-      ${tile("Event-loop delay", delay === undefined ? MISSING : milliseconds(delay), {
+      ${tile("Event-loop delay", {
+        value: milliseconds(delay),
         note: "p99 of the worst server",
         isBad: (delay ?? 0) >= LATE,
       })}
-      ${tile("Memory", size(sum(figures, ({ memory }) => memory?.rss)), {
-        note: `${counted(model.connections.size + model.connectionsLeftOut, "connection")}`,
+      ${tile("Memory", {
+        value: size(sum(figures, ({ memory }) => memory?.rss)),
+        note: counted(model.connections.size + model.connectionsLeftOut, "connection"),
       })}
     </ul>
   `;
 }
 
-function tile(
-  title: string,
-  value: ComponentChildren,
-  { note, isBad = false }: { note: string; isBad?: boolean },
-): VNode {
+/** The states of the servers that are not up, the worst first. */
+function otherStates(servers: readonly ObservedServer[]): string {
+  const [worst, ...others] = STATES.toReversed().flatMap((state) => {
+    const { length } = servers.filter((each) => each.state === state);
+    return state === "up" || length === 0 ? [] : { state, length };
+  });
+  if (!worst) return "all of them";
+  const more = others.reduce((sum, { length }) => sum + length, 0);
+  return `${worst.length} ${worst.state}${more === 0 ? "" : `, ${more} more not up`}`;
+}
+
+interface Tile {
+  readonly value: string;
+  readonly unit?: string;
+  readonly note: string;
+  readonly isBad?: boolean;
+}
+
+function tile(title: string, { value, unit, note, isBad }: Tile): VNode {
   return html`
-    <li class=${`tile ${isBad ? "tile-bad" : ""}`}>
+    <li class=${isBad ? "tile tile-bad" : "tile"}>
       <span class="tile-title">${title}</span>
-      <span class="tile-value">${value}</span>
+      <span class="tile-value">${value}<span class="unit">${unit}</span></span>
       <span class="tile-note">${note}</span>
     </li>
   `;
@@ -140,10 +153,11 @@ function attention(found: readonly Concern[], servers: readonly ObservedServer[]
             )}
           </ul>
         `}
-      ${found.length > SHOWN &&
-        html`<p class="more">${found.length - SHOWN} more: see <a href=${
-          viewLink("servers")
-        }>Servers</a></p>`}
+      ${found.length > SHOWN && html`
+        <p class="more">
+          ${found.length - SHOWN} more: see <a href=${viewLink("servers")}>Servers</a>
+        </p>
+      `}
     </section>
   `;
 }

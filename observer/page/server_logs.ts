@@ -53,9 +53,7 @@ function ServerLogs({ server, present, token }: ServerLogsProps): VNode {
             ${present !== undefined && html`<p class="hint">The server logs ${present} and up.</p>`}
             ${token !== undefined && element(LevelAction, { server, token })}
             ${lost > 0 &&
-              html`<p class="warn">${
-                counted(lost, "record")
-              } came too fast, and are missing here.</p>`}
+              html`<p class="warn">${counted(lost, "record")} were not read in time.</p>`}
           </div>
         `,
       })}

@@ -21,7 +21,12 @@ import { historyCharts } from "./history_charts.ts";
 import { html } from "./markup.ts";
 import { serverName } from "./marks.ts";
 import type { Model } from "./model.ts";
-import type { ObservedConnection, ObservedServer } from "./page_protocol.ts";
+import type {
+  ObservedConnection,
+  ObservedServer,
+  ObservedStatus,
+  ObservedTraffic,
+} from "./page_protocol.ts";
 import { rolesOf } from "./roles.ts";
 import { groupLink, serverLink } from "./routes.ts";
 import { table } from "./table.ts";
@@ -48,80 +53,29 @@ export function serverSummary(server: ObservedServer, model: Model): VNode {
 }
 
 function facts(server: ObservedServer, now: number): VNode {
-  const { host, pid, version, deno, startedAt, status = undefined, addresses, groups } = server;
-  const delay = status?.eventLoopDelay;
-  const isLate = delay !== undefined && delay.p99 >= LATE;
-  const { received, sent, memory, log } = status ?? {};
+  const { host, pid, version, deno, startedAt, status, addresses, groups } = server;
+  const { received, sent, memory, log, eventLoopDelay: delay, certificateEnd } = status ?? {};
+  const program = [version && `gxensemble ${version}`, deno && `Deno ${deno}`].filter(Boolean);
   return html`
     <dl class="facts panel">
       ${fact("Host", html`<bdi>${host ?? MISSING}</bdi>`)}
       ${fact("Process", pid ?? MISSING)}
-      ${fact(
-        "Up since",
-        startedAt === undefined ? MISSING : html`
-          <span title=${dateTime(startedAt)}>${duration(now - startedAt)}</span>
-        `,
-      )}
-      ${fact(
-        "Program",
-        `${version ? `gxensemble ${version}` : MISSING}${deno ? `, Deno ${deno}` : ""}`,
-      )}
-      ${fact(
-        "Memory",
-        memory
-          ? html`${size(memory.rss)} <span class="quiet">heap ${size(memory.heapUsed)} of ${
-            size(memory.heapTotal)
-          }</span>`
-          : MISSING,
-      )}
-      ${fact("Processor", html`${share(status?.cpu)} <span class="quiet">of a core</span>`)}
-      ${fact(
-        "Event-loop delay",
-        delay
-          ? html`
-            <span class=${isLate ? "warn" : undefined}>${milliseconds(delay.p99)}</span>
-            <span class="quiet"> p99, ${milliseconds(delay.p50)} p50, ${milliseconds(
-              delay.max,
-            )} max</span>
-          `
-          : MISSING,
-      )}
-      ${fact("Received", traffic(received))}
-      ${fact("Sent", traffic(sent))}
+      ${fact("Up since", startedAt === undefined ? MISSING : upSince(startedAt, now))}
+      ${fact("Program", program.join(", ") || MISSING)}
+      ${fact("Memory", memory ? memoryText(memory) : MISSING)}
+      ${fact("Processor", noted(share(status?.cpu), "of a core"))}
+      ${fact("Event-loop delay", delay ? delayText(delay) : MISSING)}
+      ${fact("Received", trafficText(received))}
+      ${fact("Sent", trafficText(sent))}
       ${fact("Handled", `${short(status?.handledPerSecond)} /s`)}
       ${fact("Actors", count(status?.actors))}
       ${fact("Asks waiting", count(status?.asksPending))}
       ${fact("Restarts", count(status?.restarts))}
       ${fact("Connections", count(status?.connections))}
-      ${fact(
-        "Log",
-        log
-          ? html`${log.level ?? MISSING} <span class="quiet">${counted(log.errors, "error")}, ${
-            counted(log.warnings, "warning")
-          }</span>`
-          : MISSING,
-      )}
-      ${status?.certificateEnd !== undefined &&
-        fact("Certificate ends", dateTime(status.certificateEnd))}
-      ${fact(
-        "Groups",
-        Object.keys(groups).length === 0 ? MISSING : html`
-          <span class="names">
-            ${Object.entries(groups).sort().map(([name, members]) =>
-              html`
-                <a key=${name}
-                  href=${groupLink(
-                    name,
-                  )}><bdi>${name}</bdi> <span class="quiet">${members}</span></a>
-              `
-            )}
-          </span>
-        `,
-      )}
-      ${fact(
-        "Addresses",
-        addresses.map((address) => html`<bdi key=${address} class="code address">${address}</bdi>`),
-      )}
+      ${fact("Log", log ? logText(log) : MISSING)}
+      ${certificateEnd !== undefined && fact("Certificate ends", dateTime(certificateEnd))}
+      ${fact("Groups", Object.keys(groups).length === 0 ? MISSING : groupLinks(groups))}
+      ${fact("Addresses", addresses.map((each) => html`<bdi class="code address">${each}</bdi>`))}
     </dl>
   `;
 }
@@ -135,12 +89,43 @@ function fact(name: string, value: ComponentChildren): VNode {
   `;
 }
 
-function traffic(rate: { messagesPerSecond: number; bytesPerSecond: number } | undefined): VNode {
+/** A value with a less important one beside it. */
+function noted(value: string, note: string): VNode {
+  return html`<span>${value} <span class="quiet">${note}</span></span>`;
+}
+
+function upSince(startedAt: number, now: number): VNode {
+  return html`<span title=${dateTime(startedAt)}>${duration(now - startedAt)}</span>`;
+}
+
+function memoryText({ rss, heapUsed, heapTotal }: NonNullable<ObservedStatus["memory"]>): VNode {
+  return noted(size(rss), `heap ${size(heapUsed)} of ${size(heapTotal)}`);
+}
+
+function delayText({ p50, p99, max }: NonNullable<ObservedStatus["eventLoopDelay"]>): VNode {
   return html`
-    <span>${short(rate?.messagesPerSecond)} /s <span class="quiet">${size(
-      rate?.bytesPerSecond,
-    )}/s</span></span>
+    <span>
+      <span class=${p99 >= LATE ? "warn" : undefined}>${milliseconds(p99)}</span>
+      <span class="quiet"> p99, ${milliseconds(p50)} p50, ${milliseconds(max)} max</span>
+    </span>
   `;
+}
+
+function trafficText(traffic: ObservedTraffic | undefined): VNode {
+  return noted(`${short(traffic?.messagesPerSecond)} /s`, `${size(traffic?.bytesPerSecond)}/s`);
+}
+
+function logText({ level, errors, warnings }: NonNullable<ObservedStatus["log"]>): VNode {
+  return noted(level ?? MISSING, `${counted(errors, "error")}, ${counted(warnings, "warning")}`);
+}
+
+function groupLinks(groups: ObservedServer["groups"]): VNode {
+  const links = Object.entries(groups).sort().map(([name, members]) =>
+    html`
+      <a href=${groupLink(name)}><bdi>${name}</bdi> <span class="quiet">${members}</span></a>
+    `
+  );
+  return html`<span class="names">${links}</span>`;
 }
 
 function mailboxes({ id, status }: ObservedServer): VNode {

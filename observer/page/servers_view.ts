@@ -96,7 +96,7 @@ function columns(roles: readonly string[], now: number): Column<ObservedServer>[
       from: "tablet",
     }),
     figure("delay", {
-      title: "Delay p99",
+      title: "Delay",
       meaning: "How late the event loop was over the last minute, in 99 of 100 cases at most",
       value: ({ status }) => status?.eventLoopDelay?.p99,
       text: (delay) => warned(milliseconds(delay), (delay ?? 0) >= LATE),
@@ -118,12 +118,14 @@ function columns(roles: readonly string[], now: number): Column<ObservedServer>[
       meaning: "Messages that it receives per second",
       value: ({ status }) => status?.received?.messagesPerSecond,
       text: short,
+      from: "tablet",
     }),
     figure("sent", {
       title: "Out/s",
       meaning: "Messages that it sends per second",
       value: ({ status }) => status?.sent?.messagesPerSecond,
       text: short,
+      from: "tablet",
     }),
     figure("asks", {
       title: "Asks",
