@@ -9,6 +9,8 @@ import type { ActorServer } from "../server/actor_server.ts";
 import type { LogBuffer } from "./log_buffer.ts";
 import { ObserverGuard } from "./observer_guard.ts";
 import { OBSERVER_ACTOR, observerChecks, type ObserverHandlers } from "./observer_protocol.ts";
+import type { BusiestHandlers } from "./busiest_protocol.ts";
+import { BusyActors } from "./busy_actors.ts";
 import { logHandlers } from "./server_log.ts";
 import type { StatusReader } from "./server_status.ts";
 import type { StatusHandlers } from "./status_protocol.ts";
@@ -19,8 +21,11 @@ export function serveObserver(
   { status, log }: { readonly status: StatusReader; readonly log: LogBuffer },
 ): void {
   const guard = new ObserverGuard(server);
+  const busy = new BusyActors(server.actors);
+  server.hold(busy);
   const handlers: HandlersOf<ObserverHandlers> = {
     ...statusHandlers(status, guard),
+    ...busiestHandlers(busy, guard),
     ...logHandlers(server, { log, guard }),
   };
   server.serve(OBSERVER_ACTOR, handlers, {
@@ -46,6 +51,15 @@ function statusHandlers(status: StatusReader, guard: ObserverGuard): HandlersOf<
     modules(_request, context) {
       guard.require(context, "modules");
       return status.modules();
+    },
+  };
+}
+
+function busiestHandlers(busy: BusyActors, guard: ObserverGuard): HandlersOf<BusiestHandlers> {
+  return {
+    busiest({ sort, limit }, context) {
+      guard.require(context, "busiest");
+      return busy.find(sort, limit);
     },
   };
 }

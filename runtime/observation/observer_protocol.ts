@@ -9,6 +9,7 @@ import { ActorRef } from "../actor/references.ts";
 import { type Client, client, type RequestChecks } from "../actor/service.ts";
 import { EnsembleError } from "../errors.ts";
 import { answerChecks, requestChecks } from "../server/request_checks.ts";
+import { busiestAnswers, busiestChecks, type BusiestHandlers } from "./busiest_protocol.ts";
 import { logAnswers, logChecks, type LogHandlers } from "./log_protocol.ts";
 import { statusAnswers, statusChecks, type StatusHandlers } from "./status_protocol.ts";
 
@@ -16,17 +17,19 @@ import { statusAnswers, statusChecks, type StatusHandlers } from "./status_proto
 export const OBSERVER_ACTOR = "observer";
 
 /** The handlers of the actor `observer`, for `client`. */
-export type ObserverHandlers = StatusHandlers & LogHandlers;
+export type ObserverHandlers = StatusHandlers & BusiestHandlers & LogHandlers;
 
 /** The checks of the actor `observer`. */
 export const observerChecks: RequestChecks = requestChecks<ObserverHandlers>({
   ...statusChecks,
+  ...busiestChecks,
   ...logChecks,
 });
 
 /** The checks of answers from another server's actor `observer`. */
 const observerAnswers = answerChecks<ObserverHandlers>({
   ...statusAnswers,
+  ...busiestAnswers,
   ...logAnswers,
 });
 
@@ -44,15 +47,26 @@ export function observerClient(
       try {
         return await asker.ask<Reply>(dest, message, options);
       } catch (error) {
-        throw isWithoutObserver(error) ? withoutObserver(server, error) : error;
+        if (!isUnknownActor(error) || await hasObserver(asker, observer)) throw error;
+        throw withoutObserver(server, error);
       }
     },
   };
   return client<ObserverHandlers>(explaining, observer, { answers: observerAnswers });
 }
 
-function isWithoutObserver(error: unknown): boolean {
+function isUnknownActor(error: unknown): boolean {
   return error instanceof EnsembleError && error.code === "UNKNOWN_ACTOR";
+}
+
+/** The unknown actor may be another one, which the request was about. */
+async function hasObserver(asker: Pick<Messaging, "ask">, observer: ActorRef): Promise<boolean> {
+  try {
+    await asker.ask(observer, { type: "ping" });
+    return true;
+  } catch (error) {
+    return !isUnknownActor(error);
+  }
 }
 
 function withoutObserver(server: string, cause: unknown): EnsembleError {
