@@ -33,6 +33,7 @@ import { replCommand } from "./commands/repl.ts";
 import { runCommand } from "./commands/run.ts";
 import { shutdownCommand } from "./commands/shutdown.ts";
 import { statusCommand } from "./commands/status.ts";
+import { traceCommand } from "./commands/trace.ts";
 import { watchCommand } from "./commands/watch.ts";
 import { formatVersion } from "./kit/build.ts";
 import { asRoot } from "./kit/command_line.ts";
@@ -64,6 +65,7 @@ export function commandTree(): CommandUnknownOpts {
     watchCommand(),
     logsCommand(),
     logLevelCommand(),
+    traceCommand(),
     forgetCommand(),
     authorizeCommand(),
     retractCommand(),

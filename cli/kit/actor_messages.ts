@@ -48,11 +48,19 @@ export async function tellActor(
   const { actor } = ref;
   const server = controlClient(actors, ref.server);
   const [found] = await server.describeActors({ actor }); // This also connects.
-  if (!found) {
-    const message = `unknown actor: ${ref}${await suggest(`${actor}`, await server.listActors())}`;
-    throw new EnsembleError(message, { code: "UNKNOWN_ACTOR" });
-  }
+  if (!found) throw await unknownActorError(actors, ref);
   actors.tell(ref, message);
+}
+
+/** The error for an actor that a server does not have. It suggests near names. */
+export async function unknownActorError(
+  actors: ActorSystem,
+  ref: ActorRef,
+): Promise<EnsembleError> {
+  const names = await controlClient(actors, ref.server).listActors();
+  return new EnsembleError(`unknown actor: ${ref}${await suggest(`${ref.actor}`, names)}`, {
+    code: "UNKNOWN_ACTOR",
+  });
 }
 
 async function explained(

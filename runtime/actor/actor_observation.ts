@@ -16,7 +16,9 @@ export interface ActorTracer {
   taken(envelope: Envelope): void;
   /** The actor is ready for its next message: it has done with the one before, unless its handler goes on. */
   receives(): void;
-  /** A handler that returned a promise is done with its message. */
+  /** The handler of a message has returned a promise, and goes on. */
+  continues(envelope: Envelope): void;
+  /** Such a handler is done with its message. */
   settled(envelope: Envelope): void;
   /** A message is answered, with a value or a failure. */
   answered(envelope: Envelope, answer: { readonly value: unknown; readonly failed: boolean }): void;
@@ -81,6 +83,11 @@ export class ActorObservation {
     this.#waits = true;
     this.#pause();
     for (const tracer of this.tracers) tracer.receives();
+  }
+
+  /** See {@linkcode ActorTracer.continues}. */
+  continues(envelope: Envelope): void {
+    for (const tracer of this.tracers) tracer.continues(envelope);
   }
 
   /** See {@linkcode ActorTracer.settled}. */

@@ -378,6 +378,7 @@ function requestCase(self: Actor, type: string, how: {
       }
       if (!isPromise(result)) return answer(context, result);
       self.requests.handlerBegan();
+      if (self.observation !== undefined) self.observation.continues(envelope);
       // A promise of another class may settle more than once, or throw.
       const settled = Promise.resolve(result).then(
         (value) => {

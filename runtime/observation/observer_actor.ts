@@ -8,6 +8,7 @@ import type { HandlersOf } from "../actor/service.ts";
 import type { ActorServer } from "../server/actor_server.ts";
 import type { LogBuffer } from "./log_buffer.ts";
 import { ObserverGuard } from "./observer_guard.ts";
+import { traceHandlers } from "./actor_traces.ts";
 import { OBSERVER_ACTOR, observerChecks, type ObserverHandlers } from "./observer_protocol.ts";
 import type { BusiestHandlers } from "./busiest_protocol.ts";
 import { BusyActors } from "./busy_actors.ts";
@@ -27,6 +28,7 @@ export function serveObserver(
     ...statusHandlers(status, guard),
     ...busiestHandlers(busy, guard),
     ...logHandlers(server, { log, guard }),
+    ...traceHandlers(server),
   };
   server.serve(OBSERVER_ACTOR, handlers, {
     concurrent: true,

@@ -12,18 +12,24 @@ import { answerChecks, requestChecks } from "../server/request_checks.ts";
 import { busiestAnswers, busiestChecks, type BusiestHandlers } from "./busiest_protocol.ts";
 import { logAnswers, logChecks, type LogHandlers } from "./log_protocol.ts";
 import { statusAnswers, statusChecks, type StatusHandlers } from "./status_protocol.ts";
+import { traceAnswers, traceChecks, type TraceHandlers } from "./trace_protocol.ts";
 
 /** The name of the actor. */
 export const OBSERVER_ACTOR = "observer";
 
 /** The handlers of the actor `observer`, for `client`. */
-export type ObserverHandlers = StatusHandlers & BusiestHandlers & LogHandlers;
+export type ObserverHandlers =
+  & StatusHandlers
+  & BusiestHandlers
+  & LogHandlers
+  & TraceHandlers;
 
 /** The checks of the actor `observer`. */
 export const observerChecks: RequestChecks = requestChecks<ObserverHandlers>({
   ...statusChecks,
   ...busiestChecks,
   ...logChecks,
+  ...traceChecks,
 });
 
 /** The checks of answers from another server's actor `observer`. */
@@ -31,6 +37,7 @@ const observerAnswers = answerChecks<ObserverHandlers>({
   ...statusAnswers,
   ...busiestAnswers,
   ...logAnswers,
+  ...traceAnswers,
 });
 
 /**

@@ -98,6 +98,7 @@ class Notes implements ActorTracer {
   arrived = ({ message }: { message: unknown }) => this.#note("arrived", message);
   taken = ({ message }: { message: unknown }) => this.#note("taken", message);
   receives = () => this.#note("receives");
+  continues = ({ message }: { message: unknown }) => this.#note("continues", message);
   settled = ({ message }: { message: unknown }) => this.#note("settled", message);
   answered = (_: unknown, { value, failed }: { value: unknown; failed: boolean }) =>
     this.#note(failed ? "failed with" : "answered", failed ? (value as Error).message : value);
@@ -144,6 +145,7 @@ Deno.test("traceActor tells of messages, answers and failures in their order, un
     "receives",
     'arrived {"type":"later","n":7}',
     'taken {"type":"later","n":7}',
+    'continues {"type":"later","n":7}',
     "answered 7",
     'settled {"type":"later","n":7}',
     "receives",
