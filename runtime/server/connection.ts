@@ -12,6 +12,7 @@ import { giveBack } from "../wire/buffers.ts";
 import { IncomingFrame } from "../wire/envelope_frames.ts";
 import { type FrameReader, type Outbox, PREFIX_LENGTH } from "../wire/frames.ts";
 import { isPiece, PieceReader } from "../wire/pieces.ts";
+import { ReadingTurns } from "../wire/reading_turns.ts";
 import {
   EARLY_MESSAGES,
   FRAMES_PER_CHECK,
@@ -110,6 +111,7 @@ export class Connection {
   readonly #reader: FrameReader;
   readonly #frame = new IncomingFrame();
   readonly #pieces = new PieceReader();
+  readonly #turns = new ReadingTurns();
   readonly #outbox: Outbox;
   readonly #options: ConnectionOptions;
   readonly #heart: ReturnType<typeof setInterval>;
@@ -280,6 +282,9 @@ export class Connection {
   async #readAll(): Promise<void> {
     try {
       do {
+        // Mostly there is nothing to wait for, and awaiting that takes time.
+        const turn = this.#turns.take();
+        if (turn) await turn;
         // Many costly frames must not block everything else.
         let began = this.#lastReceived = performance.now();
         for (let count = 1; this.open && this.#reader.next(); count++) {
