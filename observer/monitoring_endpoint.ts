@@ -14,6 +14,7 @@ import { formatEndpoint, type InternetAddress, isLoopback } from "../runtime/wir
 import { onHangup } from "../runtime/home/signals.ts";
 import { messageOf } from "../runtime/wire/system_errors.ts";
 import { BearerToken } from "./bearer_token.ts";
+import { formatMetrics, METRICS_TYPE } from "./metrics_text.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
@@ -43,7 +44,7 @@ export interface MonitoringOptions {
 /** An answer to a request. */
 interface Answer {
   readonly status: number;
-  readonly type: "json" | "text";
+  readonly type: string;
   readonly body: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -58,6 +59,7 @@ export class MonitoringEndpoint implements AsyncDisposable {
   /** Those that have not sent a whole request yet, the oldest first. */
   readonly #waiting = new Set<Socket>();
   readonly #resources = new DisposableStack();
+  #port = 0;
 
   private constructor(
     server: EnsembleServer,
@@ -88,11 +90,12 @@ export class MonitoringEndpoint implements AsyncDisposable {
     const token = tokenFile === undefined ? undefined : await BearerToken.read(tokenFile);
     if (!token && !isLoopback(address.host)) {
       throw new EnsembleError(
-        `other hosts could read what ${formatEndpoint(address)} answers: it needs a token`,
+        `other hosts could read the metrics at ${formatEndpoint(address)}: it needs a token`,
       );
     }
     const endpoint = new MonitoringEndpoint(server, { address, token });
     await endpoint.#listen();
+    server.status.parts.add(() => ({ http: endpoint.url }));
     logger.info("{id} answers over HTTP at {url}", {
       id: server.id,
       url: endpoint.url,
@@ -102,8 +105,7 @@ export class MonitoringEndpoint implements AsyncDisposable {
 
   /** Its address, with the port that it got: `http://127.0.0.1:9100`. */
   get url(): string {
-    const { port } = this.#http.address() as AddressInfo;
-    return `http://${formatEndpoint({ ...this.#address, port })}`;
+    return `http://${formatEndpoint({ ...this.#address, port: this.#port })}`;
   }
 
   /** Closes it and its connections. Resolves when its port is free. */
@@ -129,6 +131,7 @@ export class MonitoringEndpoint implements AsyncDisposable {
         { cause: error },
       );
     }
+    this.#port = (this.#http.address() as AddressInfo).port;
     this.#http.off("error", reject);
     this.#http.on(
       "error",
@@ -166,9 +169,7 @@ export class MonitoringEndpoint implements AsyncDisposable {
     this.#waiting.delete(request.socket);
     const { status, type, body, headers } = await this.#answer(request);
     response.writeHead(status, {
-      "Content-Type": type === "json"
-        ? "application/json; charset=utf-8"
-        : "text/plain; version=0.0.4; charset=utf-8",
+      "Content-Type": type,
       "Content-Length": Buffer.byteLength(body),
       "Cache-Control": "no-store",
       "X-Content-Type-Options": "nosniff",
@@ -197,8 +198,10 @@ export class MonitoringEndpoint implements AsyncDisposable {
         return json(200, isTrusted ? { server: this.#server.id, alive: true } : { alive: true });
       case "/ready":
         return await this.#ready(searchParams, isTrusted);
+      case "/metrics":
+        return isTrusted ? await this.#metrics() : this.#refuse(request);
       default:
-        return problem(404, "there are /alive and /ready");
+        return problem(404, "there are /metrics, /alive and /ready");
     }
   }
 
@@ -210,6 +213,24 @@ export class MonitoringEndpoint implements AsyncDisposable {
     if (!isTrusted) return json(status, { ready: isReady });
     const shown = parameters.has("verbose") ? checks : checks.filter(({ passes }) => !passes);
     return json(status, { server: this.#server.id, ready: isReady, checks: shown });
+  }
+
+  async #metrics(): Promise<Answer> {
+    const health = await this.#server.health();
+    const body = formatMetrics({ status: this.#server.status.read(), health });
+    return { status: 200, type: METRICS_TYPE, body };
+  }
+
+  #refuse({ headers, socket }: IncomingMessage): Answer {
+    const from = socket.remoteAddress ?? "an unknown address";
+    if (this.#server.actors.lines.allows(from, "refused requests for metrics")) {
+      logger.warn("refused a request of {from} for metrics: it has {what}", {
+        from,
+        what: headers.authorization === undefined ? "no token" : "another token",
+      });
+    }
+    const scheme = { "WWW-Authenticate": "Bearer" };
+    return problem(401, "the header Authorization has to be: Bearer <token>", scheme);
   }
 
   async #rereadToken(token: BearerToken): Promise<void> {
@@ -225,7 +246,7 @@ export class MonitoringEndpoint implements AsyncDisposable {
 }
 
 function json(status: number, value: unknown): Answer {
-  return { status, type: "json", body: `${JSON.stringify(value)}\n` };
+  return { status, type: "application/json; charset=utf-8", body: `${JSON.stringify(value)}\n` };
 }
 
 function problem(status: number, message: string, headers: Record<string, string> = {}): Answer {

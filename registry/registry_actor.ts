@@ -10,7 +10,8 @@ import { UNBOUNDED } from "../runtime/actor/mailbox.ts";
 import type { HandlerContext } from "../runtime/actor/handler_context.ts";
 import { REGISTRY_ID } from "../runtime/actor/references.ts";
 import type { HandlersOf } from "../runtime/actor/service.ts";
-import { InvalidInputError } from "../runtime/errors.ts";
+import type { EnsembleServer } from "../runtime/ensemble/ensemble_server.ts";
+import { EnsembleError, InvalidInputError } from "../runtime/errors.ts";
 import type { ActorServer } from "../runtime/server/actor_server.ts";
 import { ADMIN, LOADER, type Session, sessionOf } from "../runtime/server/capabilities.ts";
 import { sameInstance, shortInstance } from "../runtime/server/credentials.ts";
@@ -33,10 +34,12 @@ import type { RegistryStore } from "./store.ts";
 const logger = getLogger(["gxensemble", "registry"]);
 
 /** The parts of its server that the registry's actor needs. */
-export type RegistryServer = Pick<
-  ActorServer,
-  "actors" | "entry" | "capabilities" | "presence" | "holderOf" | "onDisconnected" | "hold"
->;
+export type RegistryServer =
+  & Pick<
+    ActorServer,
+    "actors" | "entry" | "capabilities" | "presence" | "holderOf" | "onDisconnected" | "hold"
+  >
+  & Partial<Pick<EnsembleServer, "status" | "addHealthCheck">>;
 
 /**
  * Starts the registry's actor in a server, over a store, which is closed with the server.
@@ -50,6 +53,10 @@ export async function serveRegistry(server: RegistryServer, store: RegistryStore
   // It answers as soon as it can be asked.
   await store.announce({ ...server.entry, state: "up" });
   const queries = new BlockingQueries(directory, store);
+  server.status?.parts.add(() => ({
+    registry: { entries: directory.size, watchers: queries.size },
+  }));
+  server.addHealthCheck?.("store", () => requireStore(directory));
   const broken = new BrokenConnections(directory, {
     store,
     presence: (entry) => server.presence(entry),
@@ -67,6 +74,12 @@ export async function serveRegistry(server: RegistryServer, store: RegistryStore
     broken.close();
   });
   return actor;
+}
+
+/** Throws if the store does not answer. */
+function requireStore({ staleFor }: Directory): void {
+  if (staleFor === undefined) return;
+  throw new EnsembleError(`the store has not answered for ${Math.round(staleFor / 1000)} s`);
 }
 
 /** The parts of the registry. */

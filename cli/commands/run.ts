@@ -64,7 +64,7 @@ export function runCommand(): CommandUnknownOpts {
           "gxensemble run --deny run,ffi,write httpd1 examples/httpd/httpd_svc.ts 8080",
         ],
         [
-          "answer health checks over HTTP at port 9100 of this host",
+          "serve metrics and health checks at port 9100 of this host",
           "gxensemble run --http 9100 web1 main.ts",
         ],
         [

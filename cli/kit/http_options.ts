@@ -29,7 +29,7 @@ export const httpOption = () =>
     "nothing",
     new Option(
       "--http <address>",
-      "serves /alive and /ready over HTTP at <host>:<port>; with only a port, at 127.0.0.1",
+      "serves /metrics, /alive and /ready over HTTP at <host>:<port>; with only a port, at 127.0.0.1",
     ).default<InternetAddress | undefined>(undefined, "#f")
       .argParser<InternetAddress | undefined>(reading(parseHttpAddress)),
   );

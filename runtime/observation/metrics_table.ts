@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { processorTime } from "./process_usage.ts";
 import type { ServerStatus } from "./status_protocol.ts";
 
 /** A value of a metric. */
@@ -45,6 +46,12 @@ const SECOND = 1000;
 const STATES = ["starting", "up", "draining"] as const;
 
 const COUNTERS: readonly Definition[] = [
+  [
+    "process.cpu.time",
+    "s",
+    "The processor time that the process has used.",
+    () => processorTime() / SECOND,
+  ],
   [
     "gxensemble.messages.handled",
     "{message}",
@@ -140,6 +147,12 @@ const GAUGES: readonly Definition[] = [
       })),
   ],
   [
+    "gxensemble.server.role",
+    "",
+    "1 for each role of the server.",
+    ({ roles }) => roles.map((role) => ({ value: 1, attributes: { role } })),
+  ],
+  [
     "gxensemble.mailbox.longest",
     "{message}",
     "The messages that wait in the longest mailbox.",
@@ -230,10 +243,24 @@ export const METRICS: readonly Metric[] = [
 const UNIT_NAMES: Readonly<Record<string, string>> = { By: "bytes", s: "seconds", "1": "ratio" };
 
 /**
+ * The names that Prometheus has of its own for what a process uses.
+ *
+ * @see https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics
+ */
+const PROCESS_NAMES: Readonly<Record<string, string>> = {
+  "process.cpu.time": "process_cpu_seconds_total",
+  "process.memory.usage": "process_resident_memory_bytes",
+  "process.open_file_descriptor.count": "process_open_fds",
+  "gxensemble.open_file_descriptor.limit": "process_max_fds",
+};
+
+/**
  * The name of a metric in Prometheus, as OpenTelemetry specifies it: with underscores, the unit, and
- * `total` for a counter.
+ * `total` for a counter. What Prometheus itself has a name for has that name.
  */
 export function prometheusName({ name, unit, kind }: Metric): string {
+  const own = PROCESS_NAMES[name];
+  if (own !== undefined) return own;
   const words = [name.replaceAll(".", "_")];
   const unitName = UNIT_NAMES[unit];
   if (unitName !== undefined) words.push(unitName);

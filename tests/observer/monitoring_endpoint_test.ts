@@ -127,7 +127,7 @@ Deno.test(
     const everywhere = { ...LOCAL, host: "0.0.0.0" };
     await assert.rejects(start(ensemble, { address: everywhere }), {
       name: "EnsembleError",
-      message: /^other hosts could read what 0\.0\.0\.0:0 answers: it needs a token$/,
+      message: /^other hosts could read the metrics at 0\.0\.0\.0:0: it needs a token$/,
     });
     const tokenFile = await writeToken(ensemble);
     const { port } = await start(ensemble, { address: everywhere, tokenFile });

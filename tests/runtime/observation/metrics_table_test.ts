@@ -15,6 +15,7 @@ Deno.test("metrics have different names, which Prometheus accepts", () => {
   assert.equal(find("nodejs.eventloop.delay.p99"), "nodejs_eventloop_delay_p99_seconds");
   assert.equal(find("gxensemble.cpu.usage"), "gxensemble_cpu_usage_ratio");
   assert.equal(find("gxensemble.actors"), "gxensemble_actors");
+  assert.equal(find("process.memory.usage"), "process_resident_memory_bytes");
 });
 
 Deno.test("metrics are read from the state of a server", async () => {
