@@ -252,6 +252,78 @@ export function boundNames(pattern: Pattern): string[] {
   }
 }
 
+/**
+ * Whether a module uses each name that it imports, so that a compiler would keep all its imports.
+ * False if unsure, such as where a local variable may have the name.
+ */
+export function usesImports(program: Program, text: string): boolean {
+  const imported: string[] = [];
+  for (const each of program.body) {
+    if (each.type !== "ImportDeclaration") continue;
+    imported.push(...each.specifiers.map(({ local }) => local.name));
+    // All its names were types, unless it has no braces.
+    const isEmpty = each.specifiers.length === 0;
+    if (isEmpty && text.slice(each.start, each.source.start).includes("{")) return false;
+  }
+  if (imported.length === 0) return true;
+  const used = new Set<string>();
+  const bound = new Set<string>();
+  walkSyntax(program, (node, parent) => {
+    switch (node.type) {
+      case "ImportDeclaration":
+        return false;
+      case "ObjectPattern":
+      case "ArrayPattern":
+        for (const name of boundNames(node)) bound.add(name);
+        return false;
+      case "Identifier":
+        if (isBinding(node, parent)) bound.add(node.name);
+        else if (!isKey(node, parent)) used.add(node.name);
+    }
+  });
+  return imported.every((name) => used.has(name) && !bound.has(name));
+}
+
+/** Whether an identifier outside of the patterns of objects and arrays declares a name. */
+function isBinding(node: Node, parent: AnyNode | undefined): boolean {
+  switch (parent?.type) {
+    case "VariableDeclarator":
+    case "ClassDeclaration":
+    case "ClassExpression":
+      return parent.id === node;
+    case "FunctionDeclaration":
+    case "FunctionExpression":
+    case "ArrowFunctionExpression":
+      return parent.body !== node;
+    case "AssignmentPattern":
+      return parent.left === node;
+    case "RestElement":
+    case "CatchClause":
+      return true;
+  }
+  return false;
+}
+
+/** Whether an identifier is a name of something else than a variable. */
+function isKey(node: Node, parent: AnyNode | undefined): boolean {
+  switch (parent?.type) {
+    case "MemberExpression":
+      return parent.property === node && !parent.computed;
+    case "Property":
+    case "MethodDefinition":
+    case "PropertyDefinition":
+      return parent.key === node && parent.value !== node && !parent.computed;
+    case "ExportSpecifier":
+      return parent.local !== node;
+    case "LabeledStatement":
+    case "BreakStatement":
+    case "ContinueStatement":
+    case "MetaProperty":
+      return true;
+  }
+  return false;
+}
+
 /** Whether the evaluation of a module may pause at a top-level `await`. True if unsure. */
 export function mayPause(text: string, { program }: Syntax): boolean {
   if (!text.includes("await")) return false;

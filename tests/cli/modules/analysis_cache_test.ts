@@ -94,7 +94,7 @@ Deno.test("AnalysisCache compiles a changed module, even one with its earlier si
   await Deno.utime(project.path("one.ts"), time, time);
   const { units, found, cache } = await buildCached(project);
   assert.deepEqual(found, ["main.ts"]);
-  assert.match(units[0]!.text, /one = 2/);
+  assert.match(units[0]!.text, /one\s+= 2/);
   await cache.save();
   assert.deepEqual((await buildCached(project)).found, ["main.ts", "one.ts"]);
 });
@@ -126,7 +126,7 @@ Deno.test("AnalysisCache ignores a file that is damaged or open to others", asyn
     "",
     intact.slice(0, -1),
     intact.slice(0, intact.length / 2),
-    intact.replace("const a = 1", "const a = 2"),
+    intact.replace(/const a\s+= 1/, "const a = 2"),
     intact.slice(intact.indexOf("\n") + 1),
     `${intact.slice(0, intact.indexOf("\n") + 1)}{}`,
   ];
@@ -135,7 +135,7 @@ Deno.test("AnalysisCache ignores a file that is damaged or open to others", asyn
     await Deno.writeTextFile(file, damaged);
     const { units, found, cache } = await buildCached(project);
     assert.deepEqual(found, []);
-    assert.match(units[0]!.text, /const a = 1/);
+    assert.match(units[0]!.text, /const a\s+= 1/);
     await cache.save();
     assert.equal(await Deno.readTextFile(file), intact);
   }
