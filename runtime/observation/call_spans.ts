@@ -263,8 +263,8 @@ export class CallSpans implements MessageSpans, Disposable {
       "rpc.method": methodOf(id, type),
       "server.address": this.#id,
     };
-    const begun = this.#begin(SpanKind.SERVER, attributes, parent);
-    begun.span?.setAttribute("client.address", source.server);
+    const all = { ...attributes, "client.address": source.server };
+    const begun = this.#begin(SpanKind.SERVER, all, parent);
     return { ...begun, histogram: this.#answered, attributes, isRequest: true };
   }
 
@@ -275,8 +275,8 @@ export class CallSpans implements MessageSpans, Disposable {
       "messaging.operation.name": "handle",
       "messaging.operation.type": "process",
     };
-    const begun = this.#begin(SpanKind.CONSUMER, attributes, parent);
-    begun.span?.setAttribute("client.address", source.server);
+    const all = { ...attributes, "client.address": source.server };
+    const begun = this.#begin(SpanKind.CONSUMER, all, parent);
     return { ...begun, histogram: this.#processed, attributes, isRequest: false };
   }
 

@@ -13,6 +13,7 @@ import { MANY_PEERS } from "./cases/many_peers.ts";
 import { ONE_WAY, PAYLOAD_STREAMS } from "./cases/one_way.ts";
 import { OUTSTANDING_ASKS } from "./cases/outstanding.ts";
 import { PROCESSES } from "./cases/processes.ts";
+import { TELEMETRY } from "./cases/telemetry.ts";
 
 /** All cases, in the order of the table. */
 export const CASES: readonly Case[] = [
@@ -22,6 +23,7 @@ export const CASES: readonly Case[] = [
   ...PAYLOAD_STREAMS,
   ...LARGE_AND_SMALL,
   ...MANY_PEERS,
+  ...TELEMETRY,
   ...IN_PROCESS,
   ...BACKLOGS,
   ...LOADING,

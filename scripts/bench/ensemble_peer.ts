@@ -4,6 +4,7 @@
  * @module
  */
 import { ActorRef } from "../../runtime/actor/references.ts";
+import { isTelemetryOn } from "../../runtime/home/telemetry_variables.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
 import { type Address, formatAddressUrl, localUnixAddress } from "../../runtime/wire/address.ts";
 import type { Transport } from "./case.ts";
@@ -83,7 +84,7 @@ async function start(
     directory?: string;
   },
 ): Promise<ActorServer> {
-  return await ActorServer.start({
+  const server = await ActorServer.start({
     id,
     cookie: new Uint8Array(32),
     tls: transport === "tls" ? await readCredentials(directory, id) : undefined,
@@ -94,6 +95,11 @@ async function start(
     // A machine that does other work may answer late.
     askTimeout: 60_000,
   });
+  if (isTelemetryOn()) {
+    const { Telemetry } = await import("../../runtime/observation/telemetry.ts");
+    server.hold(new Telemetry(server));
+  }
+  return server;
 }
 
 /** Collects garbage, so that the memory of the process is that of what is alive. */

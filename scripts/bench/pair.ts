@@ -15,10 +15,15 @@ const DENO = ["run", "-A", "--no-check", "--v8-flags=--expose-gc"];
 
 /**
  * Two servers of an ensemble: `work`, exported by `module`, runs in a process beside that of the
- * server.
+ * server. `env` are environment variables of both.
  */
-export function servers(module: string, work: Work, transport: Transport): Contestant {
-  return pair({ server: "ensemble_server.ts", module, work, transport });
+export function servers(
+  module: string,
+  work: Work,
+  transport: Transport,
+  env?: Record<string, string>,
+): Contestant {
+  return pair({ server: "ensemble_server.ts", module, work, transport, env });
 }
 
 /** Two processes with a bare socket. */
@@ -43,24 +48,30 @@ function pair(parts: {
   module: string;
   work: Work;
   transport: Transport;
+  env?: Record<string, string> | undefined;
 }): Contestant {
-  const { transport, module, work, args = [] } = parts;
+  const { transport, module, work, args = [], env = {} } = parts;
   return async ({ duration, directory }) => {
     if (transport === "tls") await makeCertificates(directory, [SERVER, CLIENT]);
     const program = new URL(parts.server, import.meta.url).href;
     await using server = await RunningProgram.start(
       Deno.execPath(),
       [...DENO, program, transport, directory, ...args],
-      { ready: " ." },
+      { ready: " .", env },
     );
     const address = server.text.split(" ")[1]!;
     const place: Place = { transport, directory, address, pid: server.pid };
-    return await measure(module, work.name, [`${duration}`, JSON.stringify(place)]);
+    return await measure(module, work.name, [`${duration}`, JSON.stringify(place)], env);
   };
 }
 
-async function measure(module: string, name: string, args: string[]): Promise<Figures> {
+async function measure(
+  module: string,
+  name: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<Figures> {
   const client = new URL("client.ts", import.meta.url).href;
-  const output = await outputOf(Deno.execPath(), [...DENO, client, module, name, ...args]);
+  const output = await outputOf(Deno.execPath(), [...DENO, client, module, name, ...args], { env });
   return JSON.parse(output);
 }
