@@ -8,6 +8,7 @@ import { inspectBounded, Narrowing } from "../inspection.ts";
 import { escapeControls, shorten, visibleText, writeAsJson } from "../safe_text.ts";
 import { asError, describeThrown, reportThrown } from "../error_report.ts";
 import { formatLogLevel, type LogFormat } from "./log_options.ts";
+import { currentLogTrace, type LogTrace } from "./log_trace.ts";
 
 /** The maximum length of a value in a record, in UTF-16 code units. */
 const MAX_VALUE_LENGTH = 10_000;
@@ -51,13 +52,14 @@ const FORMATTERS = {
     ...SHARED,
     category: (parts) => shortCategory(parts.join(".")),
     format({ timestamp, level, category, message, record }) {
-      const { fields, errors } = describeProperties(record);
+      const { fields, errors } = describeProperties(record, currentLogTrace());
       const line = `${timestamp} ${level} ${category}: ${message}${fields}`;
       return [escapeControls(line), ...errors.map(formatError)].join("\n");
     },
   }),
   /**
-   * A JSON object on one line, with `time`, `level`, `category`, `message` and `properties`. An
+   * A JSON object on one line, with `time`, `level`, `category`, `message` and `properties`, and the
+   * fields of a {@linkcode LogTrace} if it belongs to one. An
    * error among the properties is an object with `name`, `message`, `stack`, and `cause` and
    * `errors` if any.
    */
@@ -66,7 +68,12 @@ const FORMATTERS = {
     category: ".",
     format({ timestamp, level, category, message, record }) {
       const properties = new JsonValues(MAX_JSON_LENGTH).ofAll(record.properties);
-      const json = JSON.stringify({ time: timestamp, level, category, message, properties });
+      const trace = currentLogTrace();
+      const json = JSON.stringify({
+        ...{ time: timestamp, level, category, message },
+        ...trace,
+        properties,
+      });
       return escapeControls(json, { write: writeAsJson });
     },
   }),
@@ -95,8 +102,14 @@ function unwritable({ category, level }: LogRecord, error: unknown): LogRecord {
   return ownRecord(level, "a record of {whose} cannot be written: {reason}", properties);
 }
 
-/** The properties that a record's message does not contain, as fields, and the errors among them. */
-function describeProperties(record: LogRecord): { fields: string; errors: Error[] } {
+/**
+ * The properties that a record's message does not contain, and its trace, as fields, and the errors
+ * among them.
+ */
+function describeProperties(
+  record: LogRecord,
+  trace: LogTrace | undefined,
+): { fields: string; errors: Error[] } {
   const template = typeof record.rawMessage === "string" ? record.rawMessage : "";
   const errors: Error[] = [];
   let fields = "";
@@ -107,6 +120,7 @@ function describeProperties(record: LogRecord): { fields: string; errors: Error[
       fields += ` ${key}=${quoteWhereNeeded(renderValue(value))}`;
     }
   }
+  if (trace) fields += ` trace_id=${trace.trace_id} span_id=${trace.span_id}`;
   return { fields, errors };
 }
 
@@ -118,7 +132,7 @@ export interface RecordParts {
   readonly fields: string;
   /** The lines of the errors among the properties, indented, with stacks and causes. */
   readonly errors: string;
-  /** The properties: what JSON has no form for, and large values, are text. */
+  /** The properties, and the trace: what JSON has no form for, and large values, are text. */
   readonly properties: Readonly<Record<string, unknown>>;
 }
 
@@ -126,22 +140,27 @@ export interface RecordParts {
  * Describes a record in parts that refer to nothing of the program, and have limited lengths. Never
  * throws, like {@linkcode formatRecord}.
  *
- * @param limit the maximum length of each part, in UTF-16 code units; twice that as JSON.
+ * @param options.limit the maximum length of each part, in UTF-16 code units; twice that as JSON.
+ * @param options.trace the trace that it belongs to. It becomes a part of its fields and properties.
  */
-export function describeRecord(record: LogRecord, limit: number): RecordParts {
+export function describeRecord(
+  record: LogRecord,
+  options: { readonly limit: number; readonly trace?: LogTrace | undefined },
+): RecordParts {
+  const { limit, trace } = options;
   try {
     const message = record.message.map((part, index) =>
       index % 2 === 0 ? String(part) : renderValue(part)
     ).join("");
-    const { fields, errors } = describeProperties(record);
+    const { fields, errors } = describeProperties(record, trace);
     return {
       message: shorten(message, limit),
       fields: shorten(fields, limit),
       errors: shorten(errors.map(formatError).join("\n"), limit),
-      properties: new JsonValues(limit).ofAll(record.properties),
+      properties: { ...new JsonValues(limit).ofAll(record.properties), ...trace },
     };
   } catch (error) {
-    return describeRecord(unwritable(record, error), limit);
+    return describeRecord(unwritable(record, error), options);
   }
 }
 

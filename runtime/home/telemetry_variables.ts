@@ -9,6 +9,11 @@ export function isTelemetryOn(): boolean {
   return ["1", "true"].includes(valueOf("OTEL_DENO") ?? "");
 }
 
+/** Whether Deno sends what is printed with `console`, and prints nothing, by `OTEL_DENO_CONSOLE`. */
+export function isConsoleReplaced(): boolean {
+  return isTelemetryOn() && valueOf("OTEL_DENO_CONSOLE") === "replace";
+}
+
 /** The value of a variable; undefined also if the process may not read it. */
 function valueOf(variable: string): string | undefined {
   if (Deno.permissions.querySync({ name: "env", variable }).state !== "granted") return undefined;

@@ -6,6 +6,7 @@
 import type { LogRecord } from "npm:@logtape/logtape@^2.4.2";
 import { EnsembleError } from "../errors.ts";
 import { describeRecord, shortCategory } from "../home/log_format.ts";
+import { currentLogTrace } from "../home/log_trace.ts";
 import { shorten } from "../safe_text.ts";
 import {
   type LogFilter,
@@ -75,7 +76,10 @@ export class LogBuffer {
   /** Keeps a record. */
   add(record: LogRecord): void {
     const sequence = this.#next++;
-    const { properties, ...texts } = describeRecord(record, MAX_PART);
+    const { properties, ...texts } = describeRecord(record, {
+      limit: MAX_PART,
+      trace: currentLogTrace(),
+    });
     const logged: LoggedRecord = {
       sequence,
       at: Number.isNaN(new Date(record.timestamp).getTime()) ? Date.now() : record.timestamp,

@@ -7,6 +7,7 @@
 import type { ActorServer } from "../server/actor_server.ts";
 import { CallSpans } from "./call_spans.ts";
 import type { StatusReader } from "./server_status.ts";
+import { traceLog } from "./telemetry_log.ts";
 import { collectMetrics } from "./telemetry_metrics.ts";
 
 /** The telemetry of one server, until disposed. */
@@ -15,9 +16,10 @@ export class Telemetry implements Disposable {
   readonly #spans: CallSpans;
   readonly #resources = new DisposableStack();
 
-  /** Begins to make spans of a server's messages. */
+  /** Begins to make spans of a server's messages, and to trace its log. */
   constructor({ id, actors }: Pick<ActorServer, "id" | "actors">) {
     this.#actors = actors;
+    this.#resources.use(traceLog());
     actors.spans = this.#spans = this.#resources.use(new CallSpans(id));
   }
 

@@ -106,3 +106,41 @@ Deno.test("an ask through three servers is one tree of spans, and servers send m
   front.signal("SIGTERM");
   assert.equal(await front.exit(), 0);
 });
+
+/** Refuses an order, and breaks. */
+const FAILING = `
+  import { currentServer } from "@gxensemble/ensemble";
+  export const main = () => {
+    const server = currentServer();
+    server.serve("orders", {
+      add() {
+        throw new RangeError("too many");
+      },
+    });
+    return server.stopped;
+  };
+`;
+
+Deno.test("records of the log name their trace, and are sent if the console is replaced", async () => {
+  await using receiver = new OtlpReceiver();
+  await using ensemble = await RunningEnsemble.start();
+  Object.assign(ensemble.places.environment, receiver.environment("web"), {
+    OTEL_DENO_CONSOLE: "replace",
+  });
+  const server = await ensemble.startServer("web", [], FAILING);
+  const line = server.logged(/ERROR actor: add of \S+ failed in .* trace_id=(\w+) span_id=(\w+)$/);
+  await ensemble.failure("call", "orders@web", "add");
+  const [, traceId, spanId] = await line;
+  const span = await receiver.span("orders/add", "server");
+  assert.deepEqual([traceId, spanId], [span.traceId, span.spanId]);
+  const record = await receiver.until(
+    () => receiver.records.find(({ body }) => body.includes("failed in orders@web")),
+    "record of the failure",
+  );
+  assert.deepEqual([record.traceId, record.spanId], [span.traceId, span.spanId]);
+  assert.equal(record.level, "ERROR");
+  assert.match(record.body, /^actor: add of \S+ failed in orders@web: too many\n +RangeError: /);
+  assert.equal(receiver.records.find(({ body }) => /is in the registry/.test(body))!.level, "INFO");
+  // Without telemetry of its own, the console shows the trace, too.
+  assert.match((await ensemble.lines("logs", "web", "-n", "1")).join(), /trace_id=\w{32} span_id=/);
+});

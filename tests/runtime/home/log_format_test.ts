@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { LogRecord } from "npm:@logtape/logtape@^2.4.2";
 import { hasControls } from "../../../runtime/safe_text.ts";
 import { formatRecord } from "../../../runtime/home/log_format.ts";
+import { provideLogTrace } from "../../../runtime/home/log_trace.ts";
 
 const TIME = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 
@@ -230,4 +231,22 @@ Deno.test("formatRecord as JSON escapes control characters as JSON does", () => 
   const json = formatAsJson(record({ properties: { [text]: text } }));
   assert.ok(json.includes(String.raw`a\n\u001b[2J\u202e\udb40\udc41`));
   assert.deepEqual(JSON.parse(json).properties, { [text]: text });
+});
+
+Deno.test("formatRecord writes the trace that a record belongs to", () => {
+  const trace = { trace_id: "0af7651916cd43dd", span_id: "b7ad6b71", trace_flags: "01" };
+  provideLogTrace(() => trace);
+  try {
+    const made = record({ properties: { id: "httpd1" } });
+    assert.match(
+      formatAsText(made),
+      /: started id=httpd1 trace_id=0af7651916cd43dd span_id=b7ad6b71$/,
+    );
+    const { trace_id, span_id, trace_flags, properties } = JSON.parse(formatAsJson(made));
+    assert.deepEqual({ trace_id, span_id, trace_flags }, trace);
+    assert.deepEqual(properties, { id: "httpd1" });
+  } finally {
+    provideLogTrace(undefined);
+  }
+  assert.doesNotMatch(formatAsJson(record({})), /trace/);
 });
