@@ -27,6 +27,7 @@ import {
 import { loadCommand } from "./commands/load.ts";
 import { logLevelCommand } from "./commands/log_level.ts";
 import { logsCommand } from "./commands/logs.ts";
+import { observerCommand } from "./commands/observer.ts";
 import { pingCommand } from "./commands/ping.ts";
 import { registryCommand } from "./commands/registry.ts";
 import { replCommand } from "./commands/repl.ts";
@@ -66,6 +67,7 @@ export function commandTree(): CommandUnknownOpts {
     logsCommand(),
     logLevelCommand(),
     traceCommand(),
+    observerCommand(),
     forgetCommand(),
     authorizeCommand(),
     retractCommand(),

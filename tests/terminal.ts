@@ -94,6 +94,16 @@ export class Terminal implements AsyncDisposable {
     }
   }
 
+  /** Waits until a text that matches appears, and returns it. */
+  async find(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const found = pattern.exec(this.#raw);
+      if (found) return found[0];
+      if (this.#hasEnded) throw new Error(`it ended and did not show ${pattern}: ${this.#raw}`);
+      await this.#inTime(this.#news.promise, `${pattern} is not shown`);
+    }
+  }
+
   /** Types keys. */
   type(keys: string): void {
     this.#pty.write(keys);

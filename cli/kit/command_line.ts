@@ -125,8 +125,10 @@ function reportFailure(
 /** Converts commander's errors to usage errors, unless it printed the help or the version. */
 function asUsageError(error: CommanderError, command: CommandUnknownOpts): Error {
   if (error.exitCode === 0 || error.code === "commander.help") return error;
-  const message = error.message.replace(/^error: /, "").replace("\n(Did you", " (Did you");
-  return new UsageError(message + findHint(error, command), helpCommand(command));
+  const hint = findHint(error, command);
+  const [what, ...commanderHint] = error.message.replace(/^error: /, "").split("\n(Did you");
+  const message = hint === "" ? [what, ...commanderHint].join(" (Did you") : what + hint;
+  return new UsageError(message, helpCommand(command));
 }
 
 /**
@@ -144,10 +146,16 @@ interface Reporting {
   unknownOption(flag: string): void;
 }
 
-/** A hint for cases that commander, which compares whole words, has none for. */
+/**
+ * A hint for cases in which commander, which compares whole words, has none, or that of a word that
+ * only looks alike.
+ */
 function findHint(error: CommanderError, command: CommandUnknownOpts): string {
+  if (error.code === "commander.unknownCommand") {
+    const [, typed = ""] = /^error: unknown \w+ '(.+)'(?:\n|$)/.exec(error.message) ?? [];
+    return suggestCommands(typed, command);
+  }
   const [, unknown = ""] = /^error: unknown \w+ '(.+)'$/s.exec(error.message) ?? [];
-  if (error.code === "commander.unknownCommand") return suggestCommands(unknown, command);
   if (error.code !== "commander.unknownOption" || !unknown.startsWith("-")) return "";
   const [flag] = unknown.split("=");
   if (flag !== unknown) (command as unknown as Reporting).unknownOption(flag!);

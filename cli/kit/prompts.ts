@@ -73,11 +73,23 @@ async function prompt(message: string): Promise<string> {
   return answer;
 }
 
-/** Asks the user yes or no. Canceling, or pressing Enter, means no. */
-export async function askYesOrNo(message: string): Promise<boolean> {
+/**
+ * Asks the user yes or no. Canceling, or pressing Enter, means no.
+ *
+ * @param options.signal ends the question, which means no.
+ */
+export async function askYesOrNo(
+  message: string,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<boolean> {
   const { default: confirm } = await import("npm:@inquirer/confirm@^6.4.0");
   const theme = { style: { defaultAnswer: (hint: string) => `[${hint}]` } };
-  return await ask((context) => confirm({ message, default: false, theme }, context)) ?? false;
+  return await ask((context) =>
+    confirm({ message, default: false, theme }, {
+      ...context,
+      ...signal && { signal: AbortSignal.any([signal, context.signal]) },
+    })
+  ) ?? false;
 }
 
 /** Asks the user to choose one of several answers. Returns undefined if the user cancels. */

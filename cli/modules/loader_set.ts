@@ -45,7 +45,12 @@ export class LoaderSet {
   readonly #set: ServerSet;
   readonly #concurrency: number;
 
-  private constructor(
+  /**
+   * Works with a set, through a console and as its administrator.
+   *
+   * @param options.concurrency the number of servers to work in at the same time.
+   */
+  constructor(
     set: ServerSet,
     { actors, administrator, concurrency }: {
       actors: ActorSystem;

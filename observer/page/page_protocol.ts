@@ -13,6 +13,7 @@
  * | `GET api/servers/<id>/actors?sort=&limit=` | {@linkcode ActorList} |
  * | `GET api/servers/<id>/tree` | {@linkcode ActorTreeAnswer} |
  * | `GET api/servers/<id>/history` | {@linkcode ServerHistory} |
+ * | `GET api/history` | {@linkcode ServerHistory} of all servers: sums, and the worst delay and mailbox |
  * | `GET api/servers/<id>/logs?after=&level=&category=&search=` | {@linkcode LogTail} |
  * | `GET api/servers/<id>/loads` | {@linkcode LoadList} |
  * | `GET api/groups/<name>` | {@linkcode GroupMembers} |
@@ -36,6 +37,9 @@ export type ObservedState = "starting" | "up" | "draining" | "unreachable" | "go
 
 /** The levels of log records, from the least to the most severe. */
 export type ObservedLevel = "trace" | "debug" | "info" | "warning" | "error" | "fatal";
+
+/** The levels that the log of a server can be set to. */
+export type SettableLevel = Exclude<ObservedLevel, "trace" | "fatal">;
 
 /** All that the page needs at first. */
 export interface Snapshot {
@@ -373,8 +377,6 @@ export interface ObservedLoad {
   readonly undone: boolean;
   /** Whether its version is the current one. */
   readonly current: boolean;
-  /** Whether the server loads it again when it starts. */
-  readonly kept: boolean;
 }
 
 /** The loads of a server, newest first. */
@@ -390,7 +392,7 @@ export type ActionRequest =
   | {
     readonly action: "set-log-level";
     readonly server: string;
-    readonly level: ObservedLevel;
+    readonly level: SettableLevel;
     readonly category?: string | undefined;
     /** How long it lasts, in ms. */
     readonly duration?: number | undefined;

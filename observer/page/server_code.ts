@@ -79,10 +79,8 @@ function loadColumns(
     {
       name: "outcome",
       title: "Now",
-      cell: ({ undone, current, kept }) =>
-        undone
-          ? html`<span class="warn">went back</span>`
-          : `${current ? "current" : "replaced"}${kept ? ", kept" : ""}`,
+      cell: ({ undone, current }) =>
+        undone ? html`<span class="warn">went back</span>` : current ? "current" : "replaced",
     },
     whenColumn(now),
     { name: "by", title: "By", cell: ({ by }) => html`<bdi>${by}</bdi>`, from: "tablet" },

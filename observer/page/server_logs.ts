@@ -8,11 +8,20 @@ import { useEffect, useState } from "npm:preact@^11.2.0/hooks";
 import { actionButton } from "./action_button.ts";
 import { get } from "./feed.ts";
 import { counted } from "./formatting.ts";
-import { LEVELS, logList } from "./log_list.ts";
+import { logList } from "./log_list.ts";
 import { element, html } from "./markup.ts";
 import { notice } from "./marks.ts";
 import { MAX_LOGS, type Model } from "./model.ts";
-import type { LogTail, ObservedLevel, ObservedLogRecord, ObservedServer } from "./page_protocol.ts";
+import type {
+  LogTail,
+  ObservedLevel,
+  ObservedLogRecord,
+  ObservedServer,
+  SettableLevel,
+} from "./page_protocol.ts";
+
+/** The levels that the log can be set to. */
+const SETTABLE_LEVELS: readonly SettableLevel[] = ["debug", "info", "warning", "error"];
 
 /** How long after an answer new records are read, in ms. */
 const PAUSE = 1000;
@@ -62,15 +71,15 @@ function ServerLogs({ server, present, token }: ServerLogsProps): VNode {
 }
 
 function LevelAction({ server, token }: { server: string; token: string }): VNode {
-  const [level, setLevel] = useState<ObservedLevel>("debug");
+  const [level, setLevel] = useState<SettableLevel>("debug");
   const choose = (event: Event) =>
-    setLevel((event.target as HTMLSelectElement).value as ObservedLevel);
+    setLevel((event.target as HTMLSelectElement).value as SettableLevel);
   return html`
     <div class="level-action">
       <label class="field">
         Set it to
         <select value=${level} onChange=${choose}>
-          ${LEVELS.map((each) => html`<option key=${each} value=${each}>${each}</option>`)}
+          ${SETTABLE_LEVELS.map((each) => html`<option key=${each} value=${each}>${each}</option>`)}
         </select>
       </label>
       ${actionButton({

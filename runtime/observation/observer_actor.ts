@@ -54,6 +54,11 @@ function statusHandlers(status: StatusReader, guard: ObserverGuard): HandlersOf<
       guard.require(context, "modules");
       return status.modules();
     },
+
+    loads(_request, context) {
+      guard.require(context, "loads");
+      return status.loads();
+    },
   };
 }
 

@@ -17,7 +17,9 @@ import {
   MAX_LOADS,
   MAX_MAILBOXES,
   MAX_MODULES,
+  MAX_RECORDED_LOADS,
   type ModuleVersion,
+  type RecordedLoad,
   type ServerStatus,
   type StatusPoint,
 } from "./status_protocol.ts";
@@ -120,6 +122,20 @@ export class StatusReader implements Disposable {
       .map(({ module, hash, time, by }) => ({ module, hash, at: time, by }))
       .sort((a, b) => b.at - a.at)
       .slice(0, MAX_MODULES);
+  }
+
+  /** The loads that changed its code, the newest first. */
+  loads(): RecordedLoad[] {
+    return this.#source.units.loads().slice(-MAX_RECORDED_LOADS).reverse()
+      .map(({ module, hash, time, by, current, id, undone }) => ({
+        module,
+        hash,
+        at: time,
+        by,
+        current,
+        id,
+        undone,
+      }));
   }
 
   [Symbol.dispose](): void {

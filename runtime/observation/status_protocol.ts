@@ -197,6 +197,16 @@ export interface StatusPoint {
   readonly handled: number;
 }
 
+/** A load that a server has done, and may have gone back from. */
+export interface RecordedLoad extends ModuleVersion {
+  /** The id of the load, for going back from it. */
+  readonly id: string;
+  /** Whether that version of the module is still the current one. */
+  readonly current: boolean;
+  /** Whether the server went back from it. */
+  readonly undone: boolean;
+}
+
 /** The handlers of the actor `observer` for the state of its server. */
 export type StatusHandlers = {
   /** The state now. */
@@ -205,6 +215,8 @@ export type StatusHandlers = {
   history(request: { since?: number }): StatusPoint[];
   /** The current versions of its modules, the newest first, and of very many only those. */
   modules(): ModuleVersion[];
+  /** The loads that changed its code, the newest first, and of very many only those. */
+  loads(): RecordedLoad[];
 };
 
 /** The checks of their requests. */
@@ -212,6 +224,7 @@ export const statusChecks: RequestForms<StatusHandlers> = {
   status: nothing,
   history: parts({ since: optional(timestamp) }),
   modules: nothing,
+  loads: nothing,
 };
 
 /** The largest number of actors in {@linkcode ServerStatus.longestMailboxes}. */
@@ -222,6 +235,9 @@ export const MAX_LOADS = 10;
 
 /** The largest number of modules in an answer to `modules`. */
 export const MAX_MODULES = 1_000;
+
+/** The largest number of loads in an answer to `loads`. */
+export const MAX_RECORDED_LOADS = 200;
 
 /** The number of points of a history. */
 export const HISTORY_POINTS = 120;
@@ -318,4 +334,8 @@ export const statusAnswers: AnswerForms<StatusHandlers> = {
     HISTORY_POINTS,
   ),
   modules: listOf(parts(moduleVersion), MAX_MODULES),
+  loads: listOf(
+    parts({ ...moduleVersion, current: flag, id: short, undone: flag }),
+    MAX_RECORDED_LOADS,
+  ),
 };

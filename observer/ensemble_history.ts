@@ -1,0 +1,108 @@
+/**
+ * The last ten minutes of servers, for charts: of each, and of all together.
+ *
+ * @module
+ */
+import { HISTORY_POINTS, type StatusPoint } from "../runtime/observation/status_protocol.ts";
+import type { ServerHistory } from "./page/page_protocol.ts";
+
+/** The time between two points of a server's history, in ms. */
+export const POINT_INTERVAL = 5_000;
+
+type Column = keyof ServerHistory["columns"];
+
+/** How a column comes from a point, and how those of several servers are put together. */
+const COLUMNS: Readonly<
+  Record<Column, { read(point: StatusPoint): number; join: "sum" | "max" }>
+> = {
+  rss: { read: ({ rss }) => rss, join: "sum" },
+  heapUsed: { read: ({ heapUsed }) => heapUsed, join: "sum" },
+  cpu: { read: ({ cpu }) => cpu, join: "sum" },
+  eventLoopDelayP99: { read: ({ eventLoopDelay }) => eventLoopDelay.p99, join: "max" },
+  actors: { read: ({ actors }) => actors, join: "sum" },
+  longestMailbox: { read: ({ longestMailbox }) => longestMailbox, join: "max" },
+  receivedMessagesPerSecond: { read: ({ received }) => received.messages, join: "sum" },
+  sentMessagesPerSecond: { read: ({ sent }) => sent.messages, join: "sum" },
+  receivedBytesPerSecond: { read: ({ received }) => received.bytes, join: "sum" },
+  sentBytesPerSecond: { read: ({ sent }) => sent.bytes, join: "sum" },
+  asksPending: { read: ({ pendingAsks }) => pendingAsks, join: "sum" },
+};
+
+const NAMES = Object.keys(COLUMNS) as Column[];
+
+/** The history of one server. Its times are by the observer's clock. */
+interface Kept {
+  readonly instance: string;
+  points: readonly StatusPoint[];
+}
+
+/** The histories of servers. */
+export class EnsembleHistory {
+  readonly #kept = new Map<string, Kept>();
+
+  /** When the last point of an instance of a server ended, by the observer's clock. */
+  last({ id, instance }: { id: string; instance: string }): number | undefined {
+    const kept = this.#kept.get(id);
+    return kept?.instance === instance ? kept.points.at(-1)?.at : undefined;
+  }
+
+  /** Adds points, which come after those that are known. */
+  add(
+    { id, instance }: { id: string; instance: string },
+    points: readonly StatusPoint[],
+  ): void {
+    const kept = this.#kept.get(id);
+    const earlier = kept?.instance === instance ? kept.points : [];
+    this.#kept.set(id, { instance, points: [...earlier, ...points].slice(-HISTORY_POINTS) });
+  }
+
+  /** Forgets all servers but these. */
+  keepOnly(ids: ReadonlySet<string>): void {
+    for (const id of this.#kept.keys()) if (!ids.has(id)) this.#kept.delete(id);
+  }
+
+  /** The history of a server. */
+  of(id: string): ServerHistory {
+    const points = this.#kept.get(id)?.points ?? [];
+    return toHistory(
+      points.map(({ at }) => at),
+      (name) => points.map((point) => COLUMNS[name].read(point)),
+    );
+  }
+
+  /**
+   * The history of all servers: sums, and of delays and mailboxes the longest. The points of servers
+   * are up to half an interval from each other.
+   */
+  ofAll(): ServerHistory {
+    const slots = new Map<number, StatusPoint[]>();
+    for (const { points } of this.#kept.values()) {
+      for (const point of points) {
+        const slot = Math.round(point.at / POINT_INTERVAL);
+        const those = slots.get(slot);
+        if (those) those.push(point);
+        else slots.set(slot, [point]);
+      }
+    }
+    const sorted = [...slots].sort(([a], [b]) => a - b);
+    // Not all servers have told of the newest.
+    sorted.splice(-1);
+    return toHistory(
+      sorted.map(([slot]) => slot * POINT_INTERVAL),
+      (name) => sorted.map(([, points]) => joined(name, points)),
+    );
+  }
+}
+
+function joined(name: Column, points: readonly StatusPoint[]): number {
+  const { read, join } = COLUMNS[name];
+  return points.reduce(
+    (total, point) => join === "sum" ? total + read(point) : Math.max(total, read(point)),
+    0,
+  );
+}
+
+function toHistory(at: number[], column: (name: Column) => number[]): ServerHistory {
+  const columns = Object.fromEntries(NAMES.map((name) => [name, column(name)]));
+  return { at, columns: columns as unknown as ServerHistory["columns"] };
+}
