@@ -32,7 +32,7 @@ async function startTraced(
 ): Promise<RunningProcess> {
   Object.assign(ensemble.places.environment, receiver.environment(id));
   const text = FORWARDING.replace("(next)", `(next = ${JSON.stringify(next)})`);
-  const server = await ensemble.startServer(id, [], text);
+  const server = await ensemble.startServer(id, ["--roles", "orders"], text);
   for (const name of Object.keys(receiver.environment(id))) {
     delete ensemble.places.environment[name];
   }
