@@ -58,8 +58,8 @@ export class LogReading {
   readonly #followed = new Map<string, AbortController>();
   /** The servers that could not be read. */
   readonly #failed = new Set<string>();
-  /** The last record of each log that was printed. The servers of a process have one log. */
-  readonly #printed = new Map<string, number>();
+  /** Called when the log of a server cannot be read any more. */
+  #onFailure: (server: string, error: unknown) => void | Promise<void> = () => {};
   /** Ends the following: the reader of this command is gone, or it failed. */
   readonly #end = Promise.withResolvers<void>();
 
@@ -79,16 +79,8 @@ export class LogReading {
   async run(set: ServerSet): Promise<void> {
     const servers = await findSet(this.#console.actors, set);
     const pages = await this.#readBefore(servers, set);
-    this.#print(pages.flatMap(([server, page]) => this.#newest(server, page)));
-    if (this.#options.follow && pages.length > 0) {
-      for (const [server, { position }] of pages) this.#begin(server, position);
-      const joining = typeof set === "object" && "ids" in set ? [] : this.#watch(set);
-      try {
-        await Promise.race([this.#end.promise, ...joining]);
-      } finally {
-        for (const abort of this.#followed.values()) abort.abort();
-      }
-    }
+    this.#print([...pages].flatMap(([server, page]) => this.#newest(server, page)));
+    if (this.#options.follow && pages.size > 0) await this.#followAll(pages, set);
     if (this.#failed.size === 0) return;
     const names = [...this.#failed].sort().join(", ");
     throw new EnsembleError(
@@ -97,7 +89,10 @@ export class LogReading {
   }
 
   /** Reads the newest records of all servers, at the same time. */
-  async #readBefore(servers: readonly string[], set: ServerSet): Promise<[string, LogPage][]> {
+  async #readBefore(
+    servers: readonly string[],
+    set: ServerSet,
+  ): Promise<ReadonlyMap<string, LogPage>> {
     const { lines, pattern } = this.#options;
     const limit = pattern ? MAX_RECORDS : Math.max(1, lines);
     const pages = new Map<string, LogPage>();
@@ -113,9 +108,10 @@ export class LogReading {
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, readThrough));
-    return servers.filter((server) => pages.has(server)).map((
-      server,
-    ) => [server, pages.get(server)!]);
+    return new Map(servers.flatMap((server) => {
+      const page = pages.get(server);
+      return page ? [[server, page]] : [];
+    }));
   }
 
   #newest(server: string, page: LogPage): ServerRecord[] {
@@ -124,16 +120,28 @@ export class LogReading {
     return this.#wanted(page).slice(-lines).map((record) => ({ server, record }));
   }
 
-  /** Goes on with a server's log, until it fails or this is ended. */
+  /** Goes on with the logs of servers, until the reader of this command is gone, or all have failed. */
+  async #followAll(pages: ReadonlyMap<string, LogPage>, set: ServerSet): Promise<void> {
+    const isNamed = set !== "all" && "ids" in set;
+    this.#onFailure = async (server, error) => {
+      if (!isSet(set) || !(error instanceof EnsembleError)) return this.#end.reject(error);
+      this.#followed.delete(server);
+      await this.#fail(server, error);
+      if (isNamed && this.#followed.size === 0) this.#end.resolve();
+    };
+    for (const [server, { position }] of pages) this.#begin(server, position);
+    try {
+      await Promise.race([this.#end.promise, ...isNamed ? [] : this.#watch(set)]);
+    } finally {
+      for (const abort of this.#followed.values()) abort.abort();
+    }
+  }
+
   #begin(server: string, position: LogPosition): void {
     const abort = new AbortController();
     this.#followed.set(server, abort);
-    this.#follow(server, { position, signal: abort.signal }).catch(async (error) => {
-      if (abort.signal.aborted) return;
-      if (!(error instanceof EnsembleError)) return this.#end.reject(error);
-      await this.#fail(server, error);
-      this.#followed.delete(server);
-      if (this.#followed.size === 0) this.#end.resolve();
+    this.#follow(server, { position, signal: abort.signal }).catch((error) => {
+      if (!abort.signal.aborted) return this.#onFailure(server, error);
     });
   }
 
@@ -207,14 +215,12 @@ export class LogReading {
     return await this.#administrator.elevating(server, OBSERVER, work);
   }
 
-  /** The records of a page that match the pattern, and were not printed as those of another server. */
-  #wanted({ records, position: { log, sequence } }: LogPage): LoggedRecord[] {
-    const printed = this.#printed.get(log) ?? 0;
-    this.#printed.set(log, Math.max(printed, sequence));
+  /** The records of a page that match the pattern. */
+  #wanted({ records }: LogPage): LoggedRecord[] {
     const { pattern } = this.#options;
-    return records.filter((record) =>
-      record.sequence > printed &&
-      (!pattern || pattern.test(`${record.message}${record.fields}\n${record.errors}`))
+    if (!pattern) return records;
+    return records.filter(({ message, fields, errors }) =>
+      pattern.test(`${message}${fields}\n${errors}`)
     );
   }
 

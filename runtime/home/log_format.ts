@@ -185,12 +185,12 @@ function formatError(error: Error): string {
  * Truncates a value, since it may come from a peer: nothing in a line is longer than a long stack.
  */
 function renderValue(value: unknown, limit = MAX_VALUE_LENGTH): string {
+  if (typeof value === "string") return shorten(value, limit);
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
   if (asError(value)) return shorten(describeThrown(value), limit);
   const words = listOfWords(value);
   if (words !== undefined) return shorten(words, limit);
-  return typeof value === "string"
-    ? shorten(value, limit)
-    : inspectBounded(value, { limit, oneLine: true });
+  return inspectBounded(value, { limit, oneLine: true });
 }
 
 /**
@@ -237,6 +237,7 @@ class JsonValues {
   of(value: unknown, depth = 0): unknown {
     if (value === undefined || value === null || typeof value === "boolean") return value;
     if (Number.isFinite(value)) return value;
+    if (typeof value === "string") return this.#text(value);
     if (depth >= MAX_JSON_DEPTH || this.#partsLeft <= 0) return this.#text(value);
     try {
       const error = asError(value);

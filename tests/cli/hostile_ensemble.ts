@@ -11,6 +11,7 @@ import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import type { HandlerContext } from "../../runtime/actor/handler_context.ts";
 import { type Handlers, serviceBody } from "../../runtime/actor/service.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
+import type { LoggedRecord } from "../../runtime/observation/log_protocol.ts";
 import type { ServerStatus } from "../../runtime/observation/status_protocol.ts";
 import type { Expansion } from "../../runtime/repl/repl_protocol.ts";
 import { INSTANCE_LENGTH } from "../../runtime/server/credentials.ts";
@@ -167,7 +168,28 @@ function hostileObserver(): Handlers {
     log: { level: ATTACK, warnings: 1, errors: 1 },
     http: ATTACK,
   };
-  return { status: () => status };
+  const record: LoggedRecord = {
+    sequence: 1,
+    at: 0,
+    level: "info",
+    category: ATTACK,
+    message: ATTACK,
+    fields: ` a=${ATTACK}`,
+    errors: `    ${ATTACK}`,
+    properties: JSON.stringify({ [ATTACK]: ATTACK }),
+  };
+  const notJson = { ...record, properties: ATTACK };
+  const levels = [{ category: ATTACK, level: "info" }];
+  return {
+    status: () => status,
+    readLog: () => ({
+      records: [record, notJson],
+      position: { log: ATTACK, sequence: 2 },
+      lost: 0,
+    }),
+    logLevels: () => ({ levels }),
+    setLogLevel: () => ({ levels, category: ATTACK, exists: false }),
+  };
 }
 
 /**

@@ -94,6 +94,25 @@ Deno.test("gxensemble prints no control characters from a server to a pipe", asy
           stdout,
         );
       }],
+      [["logs", "rogue"], ({ stdout }) => {
+        const [line, error, cut] = stdout.split("\n");
+        const text = `${VISIBLE_ATTACK} a=${VISIBLE_ATTACK}`;
+        assert.equal(line, `1970-01-01T00:00:00.000Z INFO ${VISIBLE_ATTACK}: ${text}`);
+        // The lines of an error are separate.
+        assert.equal(`${error}\\n${cut}`, `    ${VISIBLE_ATTACK}`);
+      }],
+      [["logs", "--json", "rogue"], ({ stdout }) => {
+        const [first, second] = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+        assert.equal(first.message, ATTACK);
+        assert.deepEqual(first.properties, { [ATTACK]: ATTACK });
+        assert.equal(second.properties, ATTACK);
+      }],
+      [["log-level", "rogue"], ({ stdout }) => {
+        assert.equal(stdout, `${VISIBLE_ATTACK}\tINFO\t-\t-\n`);
+      }],
+      [["log-level", "rogue", "debug", "app"], ({ stderr }) => {
+        assert.match(stderr, /^rogue has no logger of the category \\u001b/);
+      }],
       [["ping", "refusing"], ({ stderr }) => assert.match(stderr, /\\u001b\]0;t\\u0007/)],
     ];
   await Promise.all(commands.map(async ([args, check]) => check(await run(...args))));

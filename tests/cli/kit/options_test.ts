@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseSeconds } from "../../../cli/kit/declaration.ts";
+import { parseDuration, parseSeconds } from "../../../cli/kit/declaration.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
 import { Command } from "npm:@commander-js/extra-typings@^15.1.0";
 import { allCommands } from "../../../cli/kit/command_line.ts";
@@ -257,4 +257,19 @@ Deno.test("parseDestination reads a server, or an actor on it", () => {
   for (const text of ["", "@", "@web1", "counter@", "a@b@c"]) {
     assert.throws(() => parseDestination(text), /^InvalidInputError: not a/, text);
   }
+});
+
+Deno.test("parseDuration reads a number with a unit, or of seconds, up to a maximum", () => {
+  const day = 86_400_000;
+  const texts = ["500ms", "2", "1.5s", ".5m", "10m", "24h", "1d"];
+  assert.deepEqual(
+    texts.map((text) => parseDuration(text, day)),
+    [500, 2_000, 1_500, 30_000, 600_000, day, day],
+  );
+  for (const text of ["", "0s", "-1s", "10 m", "1w", "m", "1e3", "25h", "0.1ms", "1h30m"]) {
+    assert.throws(() => parseDuration(text, day), {
+      message: `not a duration up to 1d, such as 30s or 10m: ${JSON.stringify(text)}`,
+    });
+  }
+  assert.throws(() => parseDuration("1d", 90_000), /^InvalidInputError: .* up to 90s, /);
 });
