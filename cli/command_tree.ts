@@ -29,6 +29,7 @@ import { logLevelCommand } from "./commands/log_level.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { observerCommand } from "./commands/observer.ts";
 import { pingCommand } from "./commands/ping.ts";
+import { profileCommand } from "./commands/profile.ts";
 import { registryCommand } from "./commands/registry.ts";
 import { replCommand } from "./commands/repl.ts";
 import { runCommand } from "./commands/run.ts";
@@ -67,6 +68,7 @@ export function commandTree(): CommandUnknownOpts {
     logsCommand(),
     logLevelCommand(),
     traceCommand(),
+    profileCommand(),
     observerCommand(),
     forgetCommand(),
     authorizeCommand(),

@@ -160,7 +160,7 @@ export class EnsembleServer extends ActorServer {
     telemetry?.collectMetrics(status);
     const log = this.#records!.buffer;
     status.parts.add(() => ({ log: logState(log) }));
-    serveObserver(this, { status, log });
+    serveObserver(this, { status, log, directory: this.directory });
     await this.enter(prepare);
   }
 

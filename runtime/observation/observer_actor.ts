@@ -12,6 +12,7 @@ import { traceHandlers } from "./actor_traces.ts";
 import { OBSERVER_ACTOR, observerChecks, type ObserverHandlers } from "./observer_protocol.ts";
 import type { BusiestHandlers } from "./busiest_protocol.ts";
 import { BusyActors } from "./busy_actors.ts";
+import { profileHandlers } from "./profiles.ts";
 import { logHandlers } from "./server_log.ts";
 import type { StatusReader } from "./server_status.ts";
 import type { StatusHandlers } from "./status_protocol.ts";
@@ -19,7 +20,12 @@ import type { StatusHandlers } from "./status_protocol.ts";
 /** Starts the actor `observer` in a server. It is a part of the server, as `loader` is. */
 export function serveObserver(
   server: ActorServer,
-  { status, log }: { readonly status: StatusReader; readonly log: LogBuffer },
+  { status, log, directory }: {
+    readonly status: StatusReader;
+    readonly log: LogBuffer;
+    /** The directory of the server's files. */
+    readonly directory: string;
+  },
 ): void {
   const guard = new ObserverGuard(server);
   const busy = new BusyActors(server.actors);
@@ -29,6 +35,7 @@ export function serveObserver(
     ...busiestHandlers(busy, guard),
     ...logHandlers(server, { log, guard }),
     ...traceHandlers(server),
+    ...profileHandlers(server, { directory }),
   };
   server.serve(OBSERVER_ACTOR, handlers, {
     concurrent: true,

@@ -11,6 +11,7 @@ import { EnsembleError } from "../errors.ts";
 import { answerChecks, requestChecks } from "../server/request_checks.ts";
 import { busiestAnswers, busiestChecks, type BusiestHandlers } from "./busiest_protocol.ts";
 import { logAnswers, logChecks, type LogHandlers } from "./log_protocol.ts";
+import { profileAnswers, profileChecks, type ProfileHandlers } from "./profile_protocol.ts";
 import { statusAnswers, statusChecks, type StatusHandlers } from "./status_protocol.ts";
 import { traceAnswers, traceChecks, type TraceHandlers } from "./trace_protocol.ts";
 
@@ -22,7 +23,8 @@ export type ObserverHandlers =
   & StatusHandlers
   & BusiestHandlers
   & LogHandlers
-  & TraceHandlers;
+  & TraceHandlers
+  & ProfileHandlers;
 
 /** The checks of the actor `observer`. */
 export const observerChecks: RequestChecks = requestChecks<ObserverHandlers>({
@@ -30,6 +32,7 @@ export const observerChecks: RequestChecks = requestChecks<ObserverHandlers>({
   ...busiestChecks,
   ...logChecks,
   ...traceChecks,
+  ...profileChecks,
 });
 
 /** The checks of answers from another server's actor `observer`. */
@@ -38,6 +41,7 @@ const observerAnswers = answerChecks<ObserverHandlers>({
   ...busiestAnswers,
   ...logAnswers,
   ...traceAnswers,
+  ...profileAnswers,
 });
 
 /**
