@@ -219,14 +219,21 @@ export class CallSpans implements MessageSpans, Disposable {
     if (call) this.#endNow(envelope, call, failed ? value : undefined);
   }
 
-  /** Ends the spans of requests that are not answered, and whose senders have given up. */
+  /**
+   * Ends the spans of requests that are not answered, and whose senders have given up, and those of
+   * other messages whose handlers go on although their actors have ended.
+   */
   sweep(): void {
     const now = performance.now();
     for (const [envelope, call] of this.#open) {
-      const { expires, replyExpected } = envelope;
-      if (!replyExpected || expires === undefined || expires > now) continue;
-      call.expire(expires);
-      this.#open.delete(envelope);
+      const { expires = Infinity, replyExpected, recipient } = envelope;
+      if (replyExpected && expires <= now) {
+        call.expire(expires);
+        this.#open.delete(envelope);
+      } else if (!replyExpected && (recipient as Actor).activity === "dead") {
+        const reason = `${recipient!.ref} has ended`;
+        this.#endNow(envelope, call, new EnsembleError(reason, { code: "ACTOR_ENDED" }));
+      }
     }
     this.#sweepAt = Math.max(FIRST_SWEEP, 2 * this.#open.size);
   }

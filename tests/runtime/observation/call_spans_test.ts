@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { context, createTraceState, trace, TraceFlags } from "npm:@opentelemetry/api@~1.9.0";
 import { type Actor, EnsembleError, type HandlerContext, on } from "@gxensemble/ensemble";
+import type { CallSpans } from "../../../runtime/observation/call_spans.ts";
 import { testEnsemble } from "../../../testing/test_ensemble.ts";
 import { FinishedSpans, idOf, parentOf } from "./finished_spans.ts";
 
@@ -122,17 +123,68 @@ Deno.test("spans end once: after a timeout, a cancellation, a late answer, the e
   }
 });
 
-Deno.test("the span of a request that is never answered ends when its sender gives up", async () => {
+Deno.test("spans of messages that are never finished end with the wait of their senders, or their actor", async () => {
   using spans = new FinishedSpans();
   await using ensemble = await testEnsemble(TRACED);
   const a = await ensemble.startServer("a");
+  const sweep = () => (a.actors.spans as CallSpans).sweep();
   a.serve("deaf", { hear: (_request: object, { later }: HandlerContext) => later });
   await assert.rejects(a.ask("deaf", { type: "hear" }, { timeout: 50 }), { code: "TIMEOUT" });
   assert.deepEqual(spans.names, ["client deaf/hear TIMEOUT"]);
-  await a.stop();
-  const found = await spans.wait(2);
-  const span = found["server deaf/hear TIMEOUT"] ?? found["server deaf/hear ACTOR_ENDED"];
-  assert.ok(span, spans.names.join());
+  sweep();
+  assert.deepEqual(spans.names, ["client deaf/hear TIMEOUT", "server deaf/hear TIMEOUT"]);
+
+  const begun = Promise.withResolvers<void>();
+  a.serve("stuck", {
+    take: () => {
+      begun.resolve();
+      return new Promise(() => {});
+    },
+  });
+  a.tell("stuck", { type: "take" });
+  await begun.promise;
+  sweep();
+  assert.equal(spans.names.length, 3);
+  await a.exit("stuck");
+  sweep();
+  sweep();
+  const found = await spans.wait(4);
+  assert.ok(found["consumer handle stuck ACTOR_ENDED"], spans.names.join());
+});
+
+Deno.test("a request that waits for the restart of its actor has one span at its receiver", async () => {
+  using spans = new FinishedSpans();
+  await using ensemble = await testEnsemble(TRACED);
+  const a = await ensemble.startServer("a");
+  const begun = Promise.withResolvers<void>();
+  let runs = 0;
+  a.supervise("main", {
+    intensity: { restarts: 10, within: 1_000 },
+    children: [{
+      name: "child",
+      run: async (self: Actor) => {
+        runs++;
+        await self.loop([
+          on("break", () => {
+            begun.resolve();
+            throw new Error("broken");
+          }),
+          on("get", (_request, envelope) => envelope.reply(runs)),
+        ]);
+      },
+    }],
+  });
+  const broken = assert.rejects(a.ask("child", { type: "break" }), /broken/);
+  const answer = a.ask("child", { type: "get" });
+  await Promise.all([broken, begun.promise]);
+  assert.equal(await answer, 2);
+  await spans.wait(4);
+  assert.deepEqual(spans.names, [
+    "client child/break FAILED",
+    "client child/get",
+    "server child/break FAILED",
+    "server child/get",
+  ]);
 });
 
 Deno.test("tells have spans at both ends, which last as long as their handlers", async () => {
