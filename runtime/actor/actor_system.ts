@@ -352,9 +352,7 @@ export class ActorSystem implements Messaging, Receiver {
       replyExpected,
       false,
     );
-    if (this.spans) {
-      this.spans.told(envelope, target instanceof ActorRef ? target.server : this.id);
-    }
+    if (this.spans !== undefined) this.spans.told(envelope, this.#named(target));
     return this.#post(target, envelope) ? nonce : undefined;
   }
 
@@ -398,7 +396,7 @@ export class ActorSystem implements Messaging, Receiver {
     );
     if (timeout !== Infinity) envelope.expires = now + timeout;
     const type = typeOf(message);
-    const span = this.spans?.asked(envelope, ref);
+    const span = this.spans?.asked(envelope, this.#named(ref));
     const answer = this.#asks.wait(nonce, { dest: ref, type, timeout, now, signal, span });
     try {
       if (!this.#post(ref, envelope)) {
@@ -689,6 +687,12 @@ export class ActorSystem implements Messaging, Receiver {
     if (this.#parsed.size === MAX_PARSED) this.#parsed.clear();
     this.#parsed.set(dest, ref);
     return ref;
+  }
+
+  /** The reference of a destination, by its name if it is an actor of this server that has one. */
+  #named(target: ActorRef | ActorId): ActorRef {
+    const ref = target instanceof ActorRef ? target : new ActorRef(this.id, target);
+    return ref.server === this.id ? this.find(ref.actor)?.ref ?? ref : ref;
   }
 
   #takeNonce(): number {

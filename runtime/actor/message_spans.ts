@@ -22,7 +22,7 @@ export interface MessageSpans {
   /** Begins the span of an ask at its sender, and marks its envelope as a part of the trace. */
   asked(envelope: Envelope, dest: ActorRef): OpenSpan | undefined;
   /** Makes the span of a message to which no answer is waited for. */
-  told(envelope: Envelope, server: string): void;
+  told(envelope: Envelope, dest: ActorRef): void;
   /** Has the reaction to a message run inside a span, and returns its result. */
   react<Result>(taken: Taken<Result>, actor: Actor): Result;
   /** Keeps the span of a message open until a promise is settled. It never rejects. */

@@ -158,13 +158,11 @@ export class CallSpans implements MessageSpans, Disposable {
   }
 
   /** See {@linkcode MessageSpans.told}. */
-  told(envelope: Envelope, server: string): void {
-    const { dest, source } = envelope;
+  told(envelope: Envelope, dest: ActorRef): void {
     const type = typeOf(envelope);
-    const isOwn = source.server === server && source.actor === dest;
-    if (isOwn || PARTS.has(dest) || SYSTEM_TYPES.has(type)) return;
+    if (dest.equals(envelope.source) || PARTS.has(dest.actor) || SYSTEM_TYPES.has(type)) return;
     const attributes = {
-      ...messageAttributes({ actor: dest, server, type }),
+      ...messageAttributes({ actor: dest.actor, server: dest.server, type }),
       "messaging.operation.name": "tell",
       "messaging.operation.type": "send",
     };
