@@ -40,7 +40,10 @@ export function logsCommand(): CommandUnknownOpts {
     .addOption(
       completing(
         "nothing",
-        new Option("-n, --lines <number>", "the most records of each server that there are already")
+        new Option(
+          "-n, --lines <number>",
+          "how many of the earlier records of each server to print at most",
+        )
           .default<number>(DEFAULT_LINES, `${DEFAULT_LINES}`)
           .argParser<number>(reading(parseLines)),
       ),
@@ -131,10 +134,10 @@ function parseSought(text: string): Sought {
 
 /** Parses `--since`: an age, or a time. Returns the age in ms, since clocks of hosts may differ. */
 function parseAge(text: string): number {
-  if (!/^\d{4}-/.test(text)) return parseDuration(text, MAX_AGE);
+  if (!text.includes("-")) return parseDuration(text, MAX_AGE);
   const age = Date.now() - new Date(text).getTime();
   if (age >= 0) return age;
   throw new InvalidInputError(
-    `not a past time, such as 2026-01-02T03:04:05Z: ${quoted(text)}`,
+    `not a time in the past, such as 10m or 2026-01-02T03:04:05Z: ${quoted(text)}`,
   );
 }

@@ -56,6 +56,8 @@ export class LogReading {
   readonly #printer: RecordPrinter;
   /** The servers that are followed, with what ends that. */
   readonly #followed = new Map<string, AbortController>();
+  /** Those that have left the set: they are followed while they stop. */
+  readonly #leaving = new Set<string>();
   /** The servers that could not be read. */
   readonly #failed = new Set<string>();
   /** Called when the log of a server cannot be read any more. */
@@ -154,26 +156,43 @@ export class LogReading {
     let failures = 0;
     while (!signal.aborted) {
       const query = { after: position, limit: MAX_RECORDS, wait: WAIT };
+      const ask = () => this.#ask(server, query, signal);
+      let page: LogPage;
       try {
-        const ask = () => this.#ask(server, query, signal);
-        const page = isNew ? await this.#elevating(server, ask) : await ask();
-        if (signal.aborted) return;
-        const isSame = page.position.log === position.log || position === BEGINNING;
-        if (!isSame) printNotice(`${server} has started again`);
-        else if (failures > 1) printNotice(`${server} answers again`);
-        isNew = false;
-        failures = 0;
-        if (page.lost > 0) this.#printer.printLoss(server, page.lost);
-        this.#print(this.#wanted(page).map((record) => ({ server, record })));
-        position = page.position;
+        page = isNew ? await this.#elevating(server, ask) : await ask();
       } catch (error) {
         if (signal.aborted || !(error instanceof EnsembleError)) throw error;
+        if (this.#leaving.delete(server)) {
+          this.#followed.delete(server);
+          return printNotice(`${server} has left`);
+        }
         if (error.code === "NOT_AUTHORIZED" && isNew) throw error;
         isNew = true;
         // The first may be a restart.
-        if (++failures === 2) printNotice(`${server} was lost; waiting for it: ${error.message}`);
+        if (++failures === 2) {
+          const { message } = await explainFailure(error, this.#console.actors) as Error;
+          printNotice(`${server} was lost; waiting for it: ${message}`);
+        }
         await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE));
+        continue;
       }
+      if (signal.aborted) return;
+      const isSame = page.position.log === position.log || position === BEGINNING;
+      if (!isSame) printNotice(`${server} has started again`);
+      else if (failures > 1) printNotice(`${server} answers again`);
+      isNew = false;
+      failures = 0;
+      position = page.position;
+      this.#printPage(server, page);
+    }
+  }
+
+  #printPage(server: string, page: LogPage): void {
+    try {
+      if (page.lost > 0) this.#printer.printLoss(server, page.lost);
+      this.#print(this.#wanted(page).map((record) => ({ server, record })));
+    } catch (error) {
+      this.#end.reject(error); // The output, and not the server, has failed.
     }
   }
 
@@ -187,16 +206,13 @@ export class LogReading {
 
   #onChange({ change, id, entry }: WatchedChange): void {
     const runs = entry !== undefined && RUNNING_STATES.includes(entry.state);
-    if (runs && !this.#followed.has(id)) {
+    if (runs && this.#followed.has(id)) this.#leaving.delete(id);
+    else if (runs) {
       if (change === "present" && this.#failed.has(id)) return;
       this.#failed.delete(id);
       printNotice(`${id} has joined`);
       this.#begin(id, BEGINNING);
-    } else if (!entry && this.#followed.has(id)) {
-      this.#followed.get(id)!.abort();
-      this.#followed.delete(id);
-      printNotice(`${id} has left`);
-    }
+    } else if (!entry && this.#followed.has(id)) this.#leaving.add(id);
   }
 
   async #ask(

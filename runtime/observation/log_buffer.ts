@@ -115,20 +115,21 @@ export class LogBuffer {
   }
 
   /**
-   * Waits until a record matches, and for a moment longer, since records come in groups.
+   * Waits until a record matches, and for a moment longer, since records come in groups. Ends at
+   * once when one of the signals is aborted.
    *
    * @throws {EnsembleError} if too many readers wait.
    */
   async wait(
     filter: LogFilter,
-    { timeout, signal }: { readonly timeout: number; readonly signal: AbortSignal },
+    { timeout, signals }: { readonly timeout: number; readonly signals: readonly AbortSignal[] },
   ): Promise<void> {
     if (this.#waiting.size >= MAX_WAITING) {
       throw new EnsembleError(
         `${MAX_WAITING} readers wait for records of this log, and no more can: try again later`,
       );
     }
-    if (signal.aborted) return;
+    if (signals.some(({ aborted }) => aborted)) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const matches = matcher(filter);
     let count = 0;
@@ -143,13 +144,13 @@ export class LogBuffer {
     };
     const end = () => resolve();
     this.#waiting.add(onRecord);
-    signal.addEventListener("abort", end);
+    for (const signal of signals) signal.addEventListener("abort", end);
     try {
       await promise;
     } finally {
       clearTimeout(timer);
       this.#waiting.delete(onRecord);
-      signal.removeEventListener("abort", end);
+      for (const signal of signals) signal.removeEventListener("abort", end);
     }
   }
 

@@ -29,6 +29,9 @@ const DEFAULT_LEVEL = "info";
 /** The interval in which the buffer is attached again, in ms: a program's `configure` detaches it. */
 const ATTACH_INTERVAL = 1_000;
 
+/** The time that a reader waits while the server stops, in ms. */
+const STOPPING_WAIT = 100;
+
 /** The records of this process, while a server runs in it. All its servers have the same log. */
 let kept: { readonly buffer: LogBuffer; servers: number; stop(): void } | undefined;
 
@@ -81,7 +84,7 @@ export function logState({ warnings, errors }: LogBuffer): NonNullable<ServerSta
 
 /** The handlers of the log, for the actor `observer`. */
 export function logHandlers(
-  { capabilities }: Pick<ActorServer, "capabilities">,
+  { capabilities, signal }: Pick<ActorServer, "capabilities" | "signal">,
   { log, guard }: { readonly log: LogBuffer; readonly guard: ObserverGuard },
 ): HandlersOf<LogHandlers> {
   return {
@@ -90,7 +93,11 @@ export function logHandlers(
       const page = log.read(query);
       if (!wait || page.records.length > 0 || page.lost > 0) return page;
       const { limit: _, after: __, ...filter } = query;
-      await log.wait(filter, { timeout: wait, signal: context.signal });
+      // Once the server stops, its last records are not held back.
+      const { timeout, signals } = signal.aborted
+        ? { timeout: Math.min(wait, STOPPING_WAIT), signals: [context.signal] }
+        : { timeout: wait, signals: [context.signal, signal] };
+      await log.wait(filter, { timeout, signals });
       return log.read({ ...query, after: page.position });
     },
 

@@ -127,6 +127,7 @@ Deno.test("logs -f of a role labels lines, in color on a terminal, and follows s
   await terminal.shows("app: two");
   await ensemble.lines("shutdown", "b");
   await b.exit();
+  await terminal.shows("b is stopping");
   await terminal.shows("b has left");
   terminal.type(CTRL_C);
   const { code, raw } = await terminal.end();

@@ -123,9 +123,9 @@ Deno.test("LogBuffer.read filters by level, category, text and age", () => {
 Deno.test("LogBuffer.wait ends when a record matches, with those that follow at once", async () => {
   const buffer = new LogBuffer();
   const filter = { level: "warning" } as const;
-  const { signal } = new AbortController();
+  const signals = [new AbortController().signal];
   let isOver = false;
-  const waiting = buffer.wait(filter, { timeout: 60_000, signal }).then(() => isOver = true);
+  const waiting = buffer.wait(filter, { timeout: 60_000, signals }).then(() => isOver = true);
   buffer.add(record());
   await new Promise((resolve) => setTimeout(resolve));
   assert.ok(!isOver);
@@ -137,18 +137,18 @@ Deno.test("LogBuffer.wait ends when a record matches, with those that follow at 
 
 Deno.test("LogBuffer.wait ends after its time, and with its signal", async () => {
   const buffer = new LogBuffer();
-  await buffer.wait({}, { timeout: 1, signal: new AbortController().signal });
+  await buffer.wait({}, { timeout: 1, signals: [new AbortController().signal] });
   const abort = new AbortController();
-  const waiting = buffer.wait({}, { timeout: 60_000, signal: abort.signal });
+  const waiting = buffer.wait({}, { timeout: 60_000, signals: [abort.signal] });
   abort.abort();
   await waiting;
-  await buffer.wait({}, { timeout: 60_000, signal: abort.signal });
+  await buffer.wait({}, { timeout: 60_000, signals: [abort.signal] });
 });
 
 Deno.test("LogBuffer.wait refuses more than 100 readers at once", async () => {
   const buffer = new LogBuffer();
   const abort = new AbortController();
-  const options = { timeout: 60_000, signal: abort.signal };
+  const options = { timeout: 60_000, signals: [abort.signal] };
   const waiting = Array.from({ length: 100 }, () => buffer.wait({}, options));
   await assert.rejects(() => buffer.wait({}, options), /100 readers wait for records of this log/);
   abort.abort();
