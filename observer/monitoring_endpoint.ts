@@ -1,37 +1,19 @@
 /**
  * The HTTP endpoint of a server for monitoring: `--http`.
  *
- * It is one of `node:http`, since `Deno.serve` limits neither connections nor the time of a request.
- *
  * @module
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { EnsembleServer } from "../runtime/ensemble/ensemble_server.ts";
 import { EnsembleError } from "../runtime/errors.ts";
 import { formatEndpoint, type InternetAddress, isLoopback } from "../runtime/wire/address.ts";
 import { onHangup } from "../runtime/home/signals.ts";
-import { messageOf } from "../runtime/wire/system_errors.ts";
 import { BearerToken } from "./bearer_token.ts";
+import { HttpListener } from "./http_listener.ts";
 import { formatMetrics, METRICS_TYPE } from "./metrics_text.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
-
-/** The maximum size of a request's headers, in bytes. */
-const MAX_HEADERS = 8 * 1024;
-
-/** The maximum number of open connections. Each has one request. */
-const MAX_CONNECTIONS = 64;
-
-/** How long the headers of a request may take to arrive, in ms. */
-const REQUEST_TIMEOUT = 5_000;
-
-/** How often is looked for requests that take longer, in ms. */
-const LOOK_INTERVAL = 1_000;
-
-/** How long a connection may be open in all, in ms. A health check takes up to 5 s. */
-const CONNECTION_TIMEOUT = 15_000;
 
 /** Where to listen, and what clients have to send. */
 export interface MonitoringOptions {
@@ -52,30 +34,14 @@ interface Answer {
 /** The endpoint of one server, until disposed. */
 export class MonitoringEndpoint implements AsyncDisposable {
   readonly #server: EnsembleServer;
-  readonly #address: InternetAddress;
   readonly #token: BearerToken | undefined;
-  readonly #http: Server;
-  readonly #connections = new Set<Socket>();
-  /** Those that have not sent a whole request yet, the oldest first. */
-  readonly #waiting = new Set<Socket>();
-  readonly #resources = new DisposableStack();
-  #port = 0;
+  readonly #reread: Disposable;
+  #listener!: HttpListener;
 
-  private constructor(
-    server: EnsembleServer,
-    { address, token }: { address: InternetAddress; token: BearerToken | undefined },
-  ) {
+  private constructor(server: EnsembleServer, token: BearerToken | undefined) {
     this.#server = server;
-    this.#address = address;
     this.#token = token;
-    this.#http = createServer({
-      maxHeaderSize: MAX_HEADERS,
-      headersTimeout: REQUEST_TIMEOUT,
-      requestTimeout: REQUEST_TIMEOUT,
-      connectionsCheckingInterval: LOOK_INTERVAL,
-    }, (request, response) => void this.#respond(request, response));
-    this.#http.on("connection", (socket) => this.#admit(socket));
-    if (token) this.#resources.use(onHangup("reread", () => void this.#rereadToken(token)));
+    this.#reread = onHangup("reread", () => void this.#rereadToken());
   }
 
   /**
@@ -93,95 +59,57 @@ export class MonitoringEndpoint implements AsyncDisposable {
         `other hosts could read the metrics at ${formatEndpoint(address)}: it needs a token`,
       );
     }
-    const endpoint = new MonitoringEndpoint(server, { address, token });
-    await endpoint.#listen();
+    const endpoint = new MonitoringEndpoint(server, token);
+    await endpoint.#listen(address);
     server.status.parts.add(() => ({ http: endpoint.url }));
-    logger.info("{id} answers over HTTP at {url}", {
-      id: server.id,
-      url: endpoint.url,
-    });
+    logger.info("{id} answers over HTTP at {url}", { id: server.id, url: endpoint.url });
     return endpoint;
   }
 
   /** Its address, with the port that it got: `http://127.0.0.1:9100`. */
   get url(): string {
-    return `http://${formatEndpoint({ ...this.#address, port: this.#port })}`;
+    return this.#listener.url;
   }
 
-  /** Closes it and its connections. Resolves when its port is free. */
+  /** Closes it and its connections. Then its port is free. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#resources.dispose();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#http.close(() => resolve());
-    this.#http.closeAllConnections();
-    await promise;
+    this.#reread[Symbol.dispose]();
+    await this.#listener[Symbol.asyncDispose]();
   }
 
-  async #listen(): Promise<void> {
-    const { host, port } = this.#address;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#http.once("error", reject);
-    this.#http.listen({ host, port }, resolve);
+  async #listen(address: InternetAddress): Promise<void> {
     try {
-      await promise;
-    } catch (error) {
-      this.#resources.dispose();
-      throw new EnsembleError(
-        `cannot listen at ${formatEndpoint(this.#address)} for --http: ${messageOf(error)}`,
-        { cause: error },
+      this.#listener = await HttpListener.open(
+        address,
+        (request, response, from) => this.#respond(request, response, from),
       );
+    } catch (error) {
+      this.#reread[Symbol.dispose]();
+      const { message, code } = error as EnsembleError;
+      throw new EnsembleError(`--http: ${message}`, { code, cause: error });
     }
-    this.#port = (this.#http.address() as AddressInfo).port;
-    this.#http.off("error", reject);
-    this.#http.on(
-      "error",
-      (error) =>
-        logger.warn("the endpoint at {url}: {reason}", { url: this.url, reason: error.message }),
-    );
   }
 
-  /**
-   * Limits a connection. If there are too many, the one ends that has waited longest with its
-   * request, so that silent clients do not keep others out.
-   */
-  #admit(socket: Socket): void {
-    this.#connections.add(socket);
-    this.#waiting.add(socket);
-    const timer = setTimeout(() => this.#end(socket), CONNECTION_TIMEOUT);
-    socket.on("error", () => {}); // Clients may leave at any time.
-    socket.on("close", () => {
-      clearTimeout(timer);
-      this.#end(socket);
-    });
-    if (this.#connections.size <= MAX_CONNECTIONS) return;
-    const [oldest = socket] = this.#waiting;
-    this.#end(oldest);
-  }
-
-  /** Ends a connection. It counts no longer, though it closes only later. */
-  #end(socket: Socket): void {
-    this.#connections.delete(socket);
-    this.#waiting.delete(socket);
-    socket.destroy();
-  }
-
-  async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.#waiting.delete(request.socket);
-    const { status, type, body, headers } = await this.#answer(request);
+  async #respond(
+    request: IncomingMessage,
+    response: ServerResponse,
+    from: string,
+  ): Promise<void> {
+    const { status, type, body, headers } = await this.#answer(request, from);
     response.writeHead(status, {
       "Content-Type": type,
       "Content-Length": Buffer.byteLength(body),
       "Cache-Control": "no-store",
       "X-Content-Type-Options": "nosniff",
-      // Requests are rare, and a connection that ends needs no further limits.
-      "Connection": "close",
       ...headers,
     });
     response.end(request.method === "HEAD" ? undefined : body);
   }
 
-  async #answer(request: IncomingMessage): Promise<Answer> {
-    const { method = "", url = "", headers } = request;
+  async #answer(
+    { method = "", url = "", headers }: IncomingMessage,
+    from: string,
+  ): Promise<Answer> {
     const { pathname, searchParams } = URL.parse(url, "http://localhost") ?? {
       pathname: "",
       searchParams: new URLSearchParams(),
@@ -199,7 +127,7 @@ export class MonitoringEndpoint implements AsyncDisposable {
       case "/ready":
         return await this.#ready(searchParams, isTrusted);
       case "/metrics":
-        return isTrusted ? await this.#metrics() : this.#refuse(request);
+        return isTrusted ? await this.#metrics() : this.#refuse(from, headers.authorization);
       default:
         return problem(404, "there are /metrics, /alive and /ready");
     }
@@ -221,21 +149,20 @@ export class MonitoringEndpoint implements AsyncDisposable {
     return { status: 200, type: METRICS_TYPE, body };
   }
 
-  #refuse({ headers, socket }: IncomingMessage): Answer {
-    const from = socket.remoteAddress ?? "an unknown address";
+  #refuse(from: string, authorization: string | undefined): Answer {
     if (this.#server.actors.lines.allows(from, "refused requests for metrics")) {
       logger.warn("refused a request of {from} for metrics: it has {what}", {
         from,
-        what: headers.authorization === undefined ? "no token" : "another token",
+        what: authorization === undefined ? "no token" : "another token",
       });
     }
     const scheme = { "WWW-Authenticate": "Bearer" };
     return problem(401, "the header Authorization has to be: Bearer <token>", scheme);
   }
 
-  async #rereadToken(token: BearerToken): Promise<void> {
+  async #rereadToken(): Promise<void> {
     try {
-      await token.reread();
+      await this.#token?.reread();
     } catch (error) {
       logger.error("the token of {url} stays the same: {reason}", {
         url: this.url,

@@ -145,7 +145,7 @@ Deno.test(
     const { port } = taken.addr as Deno.NetAddr;
     await assert.rejects(start(ensemble, { address: { ...LOCAL, port } }), {
       name: "EnsembleError",
-      message: `cannot listen at 127.0.0.1:${port} for --http: the address is in use`,
+      message: `--http: cannot listen at tcp://127.0.0.1:${port}: the address is in use`,
     });
     const client = await ensemble.startServer();
     assert.deepEqual(await client.servers(), []);
@@ -182,6 +182,9 @@ Deno.test(
     assert.match(await request(many), /^HTTP\/1\.1 431 /);
     assert.match(await rawRequest(port, "\x16\x03\x01\x02\r\n\r\n"), /^HTTP\/1\.1 400 /);
     assert.match(await rawRequest(port, `GET /${"x".repeat(10_000)}`), /^HTTP\/1\.1 4\d\d /);
+    // Of requests in a row, the first is answered.
+    const row = "GET /alive HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000);
+    assert.equal((await rawRequest(port, row)).match(/HTTP/g)?.length, 1);
     // A large body is not read.
     assert.match(
       await rawRequest(
