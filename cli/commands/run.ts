@@ -94,14 +94,15 @@ async function run({ serverId, moduleId, args }: Run, options: RunOptions): Prom
   const { readyAfter, runServer } = await import("../../runtime/ensemble/run_server.ts");
   const { callMain } = await import("../executables/run_program.ts");
   const { findEntryPoint } = await import("../modules/entry_point.ts");
-  const { ModuleReader } = await import("../modules/module_reader.ts");
+  const { ModuleReader, openAnalyses } = await import("../modules/module_reader.ts");
   const { buildUnits } = await import("../modules/unit_building.ts");
   const { operatorName } = await import("../kit/administrator.ts");
   requireOrdinaryId(serverId);
   provideRuntime(() => import("../../mod.ts"));
   // SIGHUP must not end the process before there is something to reread.
   using _early = onHangup("reread", () => {});
-  const reader = await ModuleReader.open(moduleId);
+  const cache = await openAnalyses(moduleId);
+  const reader = await ModuleReader.open(moduleId, { cache });
   const tree = await buildUnits(reader);
   const { exportsMain, startsItself, usesRunProgram } = await findEntryPoint(reader);
   if (!exportsMain && !startsItself) {
@@ -113,7 +114,7 @@ async function run({ serverId, moduleId, args }: Run, options: RunOptions): Prom
       logger.warn("an import() will fail when it runs: {reason}", { reason: message });
     }
     // Into the server's own store, so that later loads share these modules.
-    await server.units.add(tree.units.map(tree.mapped));
+    await Promise.all([server.units.add(tree.units.map(tree.mapped)), cache?.save()]);
     if (!exportsMain || usesRunProgram) {
       return await runItself(server, { tree, moduleId, args, exportsMain });
     }

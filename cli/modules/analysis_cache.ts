@@ -49,12 +49,14 @@ export class AnalysisCache {
    * as empty.
    *
    * @param options.compiler the URL of a module that imports all that analyses depend on.
-   * @returns undefined if the version of the compiler is unknown.
+   * @returns undefined if the version of the compiler is unknown, or this process may not read it or
+   * write there.
    */
   static async open(
     directory: string,
     { entry, compiler }: { entry: string; compiler: string },
   ): Promise<AnalysisCache | undefined> {
+    if (!isGranted({ name: "read" }) || !isGranted({ name: "write", path: directory })) return;
     const version = await compilerVersion(compiler);
     if (version === undefined) return undefined;
     const path = join(directory, await hashText(`${version}\n${entry}`));
@@ -95,6 +97,11 @@ export class AnalysisCache {
       await Deno.remove(draft).catch(() => {});
     }
   }
+}
+
+/** Whether a permission was granted, without asking for it. */
+function isGranted(permission: Deno.PermissionDescriptor): boolean {
+  return Deno.permissions.querySync(permission).state === "granted";
 }
 
 /** Reads a file: the hash of what follows, and the entries as JSON. */

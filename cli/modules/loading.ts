@@ -13,7 +13,6 @@ import { evaluatedTogether } from "../../runtime/code/unit_graph.ts";
 import type { LoadOutcome } from "../../runtime/code/unit_store.ts";
 import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { findPlaces } from "../../runtime/home/paths.ts";
 import { MAX_MESSAGE } from "../../runtime/wire/limits.ts";
 import { operatorName } from "../kit/administrator.ts";
 import { printNotice } from "../kit/output.ts";
@@ -69,14 +68,10 @@ export async function loadModule(
   file: string,
   options: LoadingOptions,
 ): Promise<LoadReport> {
-  const { absolutePath, COMPILER, ModuleReader } = await import("./module_reader.ts");
-  const { AnalysisCache } = await import("./analysis_cache.ts");
+  const { ModuleReader, openAnalyses } = await import("./module_reader.ts");
   const { buildUnits } = await import("./unit_building.ts");
   using progress = options.silent ? new ProgressLine(NO_TERMINAL) : new ProgressLine();
-  const cache = options.silent ? undefined : await AnalysisCache.open(findPlaces().analyses, {
-    entry: absolutePath(file),
-    compiler: COMPILER,
-  });
+  const cache = options.silent ? undefined : await openAnalyses(file);
   const reader = await ModuleReader.open(file, {
     libraryPrefixes: options.libraryPrefix,
     libraryModules: await loader.libraries(),

@@ -7,8 +7,9 @@ import { extname, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { ModuleError, type SourceLocation } from "../../runtime/code/source_map.ts";
 import { RELATIVE } from "../../runtime/code/unit.ts";
+import { findPlaces } from "../../runtime/home/paths.ts";
 import { type Analysis, analyze, locator } from "./analysis.ts";
-import type { AnalysisCache } from "./analysis_cache.ts";
+import { AnalysisCache } from "./analysis_cache.ts";
 import {
   COMMON_JS,
   commonJsFacade,
@@ -104,7 +105,7 @@ export interface ReaderOptions {
   libraryPrefixes?: string[];
   /** Ids of local modules that are built into the server's program as library modules. */
   libraryModules?: string[];
-  /** The analyses of an earlier load, to which those of new and changed modules are added. */
+  /** The analyses of an earlier load or run, to which those of new and changed modules are added. */
   cache?: AnalysisCache | undefined;
 }
 
@@ -114,6 +115,12 @@ export const COMPILER: string = import.meta.url;
 /** The absolute path of a program that is given as a path or `file:` URL. */
 export function absolutePath(file: string): string {
   return file.startsWith("file:") ? fileURLToPath(file) : resolve(file);
+}
+
+/** Opens the user's cache of the analyses of a program, see {@linkcode AnalysisCache.open}. */
+export async function openAnalyses(file: string): Promise<AnalysisCache | undefined> {
+  const { analyses } = findPlaces();
+  return await AnalysisCache.open(analyses, { entry: absolutePath(file), compiler: COMPILER });
 }
 
 /** Reads the modules of one program. */

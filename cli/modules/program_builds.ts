@@ -4,11 +4,9 @@
  *
  * @module
  */
-import { findPlaces } from "../../runtime/home/paths.ts";
 import { ProgressLine } from "../kit/progress.ts";
 import type { Loader } from "./loader_set.ts";
-import { AnalysisCache } from "./analysis_cache.ts";
-import { absolutePath, COMPILER, ModuleReader } from "./module_reader.ts";
+import { ModuleReader, openAnalyses } from "./module_reader.ts";
 import { buildUnits, type UnitTree } from "./unit_building.ts";
 
 /** Options of {@linkcode ProgramBuilds}. */
@@ -50,10 +48,7 @@ export class ProgramBuilds {
   async #build(libraryModules: string[], loader?: Loader): Promise<UnitTree> {
     using progress = new ProgressLine();
     const libraryPrefixes = this.#options.libraryPrefix;
-    const cache = await AnalysisCache.open(findPlaces().analyses, {
-      entry: absolutePath(this.#file),
-      compiler: COMPILER,
-    });
+    const cache = await openAnalyses(this.#file);
     const reader = await ModuleReader.open(this.#file, { libraryPrefixes, libraryModules, cache });
     const tree = await buildUnits(reader, {
       onRead: (count) => progress.showBar("reading modules:", count),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { hashText } from "../../runtime/code/unit.ts";
 import { testWith } from "../requirements.ts";
 import { RunningEnsemble, WAITING } from "./running_ensemble.ts";
 
@@ -127,6 +128,33 @@ Deno.test("run handles a main that returns, throws or is missing, and a program 
   );
   assert.deepEqual(await ensemble.listed(), ["registry"]);
   assert.deepEqual(ensemble.sockets(), ["registry"]);
+});
+
+Deno.test("run compiles only what has changed since the last run, unless it may not write", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const analyses = `${ensemble.places.gerbilPath}/ensemble/analyses`;
+  const main = await ensemble.write(
+    "word.ts",
+    'import { word } from "./words.ts"; export const main = () => console.log(word);',
+  );
+  await ensemble.write("words.ts", 'export const word: string = "compiled";');
+  const run = async (...options: string[]) => {
+    const { code, stdout, stderr } = await ensemble.run("run", ...options, "word", main);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  assert.equal(await run("--deny", "write,run,ffi"), "compiled\n");
+  await assert.rejects(Deno.stat(analyses), Deno.errors.NotFound);
+  assert.equal(await run(), "compiled\n");
+  const [{ name }] = await Array.fromAsync(Deno.readDir(analyses)) as [Deno.DirEntry];
+  const file = `${analyses}/${name}`;
+  // What is kept shows that it is used.
+  const kept = (await Deno.readTextFile(file)).split("\n")[1]!
+    .replace('= \\"compiled\\";","mappings"', '= \\"kept\\";","mappings"');
+  await Deno.writeTextFile(file, `${await hashText(kept)}\n${kept}`);
+  assert.equal(await run(), "kept\n");
+  await ensemble.write("words.ts", 'export const word: string = "changed";');
+  assert.equal(await run(), "changed\n");
 });
 
 Deno.test("run refuses an id that is running, and leaves the running server alone", async () => {
