@@ -22,6 +22,7 @@ import type { ObserverGuard } from "./observer_guard.ts";
 import type { ServerStatus } from "./status_protocol.ts";
 
 const logger = getLogger(["gxensemble", "log"]);
+const audit = getLogger(["gxensemble", "audit"]);
 
 /** The level of records that are kept if there is no other log. */
 const DEFAULT_LEVEL = "info";
@@ -123,18 +124,20 @@ export function logHandlers(
           by,
           ...seconds,
         });
-      capabilities.attempt(envelope, {
+      const action = {
         capability: ADMIN,
         what: "log-level",
         details: { category: whose, level: level ?? "default", ...seconds },
-        work() {
-          // A log of errors only would not show the change after it, or before it.
-          const isShown = logger.isEnabledFor("info");
-          if (isShown) note();
-          change();
-          if (!isShown) note();
-        },
-      });
+      };
+      // A log of errors only would show the change neither here nor in the audit log.
+      if (audit.isEnabledFor("info")) {
+        capabilities.require(envelope, action);
+        note();
+        change();
+      } else {
+        capabilities.attempt(envelope, { ...action, work: change });
+        note();
+      }
       return { category, exists, levels: logLevels() };
     },
   };

@@ -100,6 +100,9 @@ Deno.test("where an administrator is set up, reading a log takes observer and is
   const change = { category: "observed", level: "debug", by: "me@host", duration: 60_000 } as const;
   await assert.rejects(observerClient(seer!, "a").setLogLevel(change), refused);
   await observerClient(chief!, "a").setLogLevel(change);
+  for (const level of ["error", undefined] as const) {
+    await observerClient(chief!, "a").setLogLevel({ category: "", level, by: "me@host" });
+  }
   const audited = logs.matching(/ audit: log/).map((line) =>
     line.replace(/ who=.* client=/, " ").replace(" transport=unix", "")
   );
@@ -108,5 +111,7 @@ Deno.test("where an administrator is set up, reading a log takes observer and is
     "INFO audit: logs allowed seer",
     "WARN audit: log-level refused seer category=observed level=debug seconds=60",
     "INFO audit: log-level allowed chief category=observed level=debug seconds=60",
+    'INFO audit: log-level allowed chief category="all categories" level=error',
+    'INFO audit: log-level allowed chief category="all categories" level=default',
   ]);
 });
