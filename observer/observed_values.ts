@@ -5,6 +5,7 @@
  * @module
  */
 import type { ActorInfo } from "../runtime/actor/introspection.ts";
+import type { BusyActor } from "../runtime/observation/busiest_protocol.ts";
 import type { LoggedRecord } from "../runtime/observation/log_protocol.ts";
 import type {
   Flow,
@@ -147,6 +148,23 @@ export function observedActor(info: ActorInfo): ObservedActor {
     handled,
     age,
     ...types && { types: types.slice(0, MAX_LISTED).map((type) => shown(type)) },
+    ...essential && { essential },
+  };
+}
+
+/** Converts one of the busiest actors. */
+export function observedBusyActor(actor: BusyActor): ObservedActor {
+  const { serial, name, group, state, mailbox, handled, essential } = actor;
+  const { handledPerSecond, busy } = actor;
+  return {
+    serial,
+    ...name !== undefined && { name: shown(name) },
+    group: shown(group),
+    state,
+    mailbox,
+    handled,
+    ...handledPerSecond !== undefined && { handledPerSecond: rounded(handledPerSecond, 3) },
+    ...busy !== undefined && { timeShare: rounded(busy, 3) },
     ...essential && { essential },
   };
 }

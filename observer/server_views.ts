@@ -4,7 +4,6 @@
  * @module
  */
 import type { ActorSystem } from "../runtime/actor/actor_system.ts";
-import type { ActorInfo } from "../runtime/actor/introspection.ts";
 import { checkGroupName } from "../runtime/actor/memberships.ts";
 import { checkServerId } from "../runtime/actor/references.ts";
 import { controlClient } from "../runtime/ensemble/remote.ts";
@@ -14,6 +13,7 @@ import { observerClient } from "../runtime/observation/observer_protocol.ts";
 import type { ObservedEnsemble } from "./observed_ensemble.ts";
 import {
   observedActor,
+  observedBusyActor,
   observedLoad,
   observedRecord,
   observedTree,
@@ -49,18 +49,6 @@ const MAX_RECORDS = 500;
 /** The maximum numbers of members of a group, and of servers that are asked for them at once. */
 const MAX_MEMBERS = 1_000;
 const AT_ONCE = 16;
-
-/** The orders of actors. */
-const ORDERS: Readonly<Record<ActorSort, (a: ActorInfo, b: ActorInfo) => number>> = {
-  mailbox: (a, b) => b.mailbox - a.mailbox,
-  handled: (a, b) => b.handled - a.handled,
-  time: () => 0,
-  name: (a, b) => labelOf(a) < labelOf(b) ? -1 : 1,
-};
-
-function labelOf({ name, serial }: ActorInfo): string {
-  return name ?? `${serial}`;
-}
 
 /** Answers the page's questions. */
 export class ServerViews {
@@ -121,10 +109,15 @@ export class ServerViews {
   async #actors(server: string, query: URLSearchParams): Promise<ActorList> {
     const sort = readSort(query.get("sort"));
     const limit = readCount(query.get("limit"), { usual: USUAL_ACTORS, most: MAX_ACTORS });
-    const infos = await controlClient(this.#actorSystem, server)
-      .describeActors({ tree: true }, { timeout: ANSWER_TIMEOUT });
-    const sorted = infos.toSorted(ORDERS[sort]).slice(0, limit);
-    return { actors: sorted.map(observedActor), total: infos.length };
+    const options = { timeout: ANSWER_TIMEOUT };
+    if (sort === "name") {
+      const infos = await controlClient(this.#actorSystem, server).describeActors({}, options);
+      return { actors: infos.slice(0, limit).map(observedActor), total: infos.length };
+    }
+    await this.#access.elevate(server);
+    const { busiest, actors } = await observerClient(this.#actorSystem, server)
+      .busiest({ sort, limit }, options);
+    return { actors: busiest.map(observedBusyActor), total: actors };
   }
 
   async #tree(server: string): Promise<ActorTreeAnswer> {

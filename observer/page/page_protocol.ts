@@ -258,7 +258,10 @@ export interface ObservedLogRecord {
 /** The orders of a list of actors; all but `name` put the greatest first. */
 export type ActorSort = "mailbox" | "handled" | "time" | "name";
 
-/** Actors of a server. */
+/**
+ * Actors of a server. Sorted by name, only those with names. Otherwise the busiest of all: their
+ * rates come from the second answer on, since a server measures them only while it is asked.
+ */
 export interface ActorList {
   /** At most `limit` (default 100, at most 1000) actors in the order of `sort` (default `mailbox`). */
   readonly actors: readonly ObservedActor[];

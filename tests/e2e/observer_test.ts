@@ -104,6 +104,9 @@ Deno.test("the observer shows actors, groups, logs and history of a server", asy
   assert.equal(page.servers.get("busy")!.status!.longestMailboxes![0]!.actor, "slow");
   const { actors, total } = await page.ask<ActorList>("servers/busy/actors?sort=mailbox&limit=1");
   assert.deepEqual([actors.map(({ name }) => name), total > 3], [["slow"], true]);
+  assert.ok(actors[0]!.mailbox > 40);
+  const named = await page.ask<ActorList>("servers/busy/actors?sort=name");
+  assert.equal(named.actors[0]!.name, "helper");
   const { tree, isCut } = await page.ask<ActorTreeAnswer>("servers/busy/tree");
   assert.ok(tree.some(({ name }) => name === "helper") && !isCut);
   const members = await page.ask<GroupMembers>("groups/helpers");

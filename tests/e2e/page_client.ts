@@ -45,6 +45,7 @@ export class PageClient implements AsyncDisposable {
     await response.body?.cancel();
     const [cookie] = response.headers.get("set-cookie")!.split(";");
     const page = new PageClient(new URL(response.headers.get("location")!, url), cookie!);
+    await page.#requireFiles();
     const events = await page.#fetch("events", { signal: page.#closing.signal });
     assert.equal(events.status, 200);
     page.#reading = page.#read(events);
@@ -107,6 +108,15 @@ export class PageClient implements AsyncDisposable {
       ...init,
       headers: { cookie: this.#cookie, ...headers as Record<string, string> },
     });
+  }
+
+  /** Looks at the page and its first module: in an executable they are in a bundle. */
+  async #requireFiles(): Promise<void> {
+    const html = await (await this.#fetch("")).text();
+    assert.match(html, /<script type="importmap">.*src="assets\/main\.ts"/s);
+    const main = await this.#fetch("assets/main.ts");
+    assert.match(main.headers.get("content-type")!, /^text\/javascript/);
+    assert.doesNotMatch(await main.text(), /^import type/m);
   }
 
   async #read(events: Response): Promise<void> {
