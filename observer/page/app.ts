@@ -13,6 +13,7 @@ import { logsView } from "./logs_view.ts";
 import { element, html } from "./markup.ts";
 import type { Model } from "./model.ts";
 import { overview } from "./overview.ts";
+import { assignColours } from "./roles.ts";
 import { type Route, VIEW_TITLES, viewLink, VIEWS } from "./routes.ts";
 import { serverView } from "./server_view.ts";
 import { serversView } from "./servers_view.ts";
@@ -28,14 +29,16 @@ export function app(model: Model): VNode {
 
 function App({ model }: { model: Model }): VNode {
   useModel(model);
+  assignColours(model.sortedServers());
   const route = useRoute();
   const help = useRef<HTMLDialogElement>(null);
   const [theme, setTheme] = useState(chosenTheme);
   const changeTheme = () => {
-    chooseTheme(nextTheme(theme));
-    setTheme(nextTheme(theme));
+    const next = nextTheme(chosenTheme());
+    chooseTheme(next);
+    setTheme(next);
   };
-  useEffect(() => onKeys({ openHelp: () => help.current?.showModal(), changeTheme }), [theme]);
+  useEffect(() => onKeys({ openHelp: () => help.current?.showModal(), changeTheme }), []);
   useTitle(route);
   const current = route.view === "server" ? "servers" : route.view;
   return html`

@@ -24,6 +24,8 @@ export interface Concern {
   readonly text: string;
   /** How bad it is: 3 is something that fails. */
   readonly weight: 1 | 2 | 3;
+  /** How bad it is among those of the same weight. */
+  readonly degree?: number;
 }
 
 /** What to look at, the worst first. */
@@ -34,13 +36,14 @@ export function concerns(servers: readonly ObservedServer[], now: number): Conce
       text: `${module} runs in ${counted(versions.length, "version")}`,
       weight: 1,
     })),
-  ].sort((a, b) => b.weight - a.weight);
+  ].sort((a, b) => b.weight - a.weight || (b.degree ?? 0) - (a.degree ?? 0));
 }
 
 function concernsOf(server: ObservedServer, now: number): Concern[] {
   const { state, status, error } = server;
   const found: Concern[] = [];
-  const add = (text: string, weight: Concern["weight"]) => found.push({ server, text, weight });
+  const add = (text: string, weight: Concern["weight"], degree = 0) =>
+    found.push({ server, text, weight, degree });
   if (state === "unreachable") add("is unreachable", 3);
   else if (state === "gone") add("has gone", 2);
   else if (error !== undefined) add(error, 3);
@@ -48,10 +51,11 @@ function concernsOf(server: ObservedServer, now: number): Concern[] {
   if (state === "unreachable" || state === "gone" || !status) return found;
   const { eventLoopDelay, longestMailboxes: [longest] = [], certificateEnd } = status;
   if (eventLoopDelay && eventLoopDelay.p99 >= LATE) {
-    add(`event loop is late: ${milliseconds(eventLoopDelay.p99)} (p99)`, 2);
+    add(`event loop is ${milliseconds(eventLoopDelay.p99)} late`, 2, eventLoopDelay.p99 / LATE);
   }
   if (longest && longest.length >= LONG_MAILBOX) {
-    add(`${count(longest.length)} messages wait for ${longest.actor}`, 2);
+    const { actor, length } = longest;
+    add(`${count(length)} messages wait for ${actor}`, 2, length / LONG_MAILBOX);
   }
   if (certificateEnd !== undefined && certificateEnd - now < SOON) {
     const left = certificateEnd - now;

@@ -29,12 +29,10 @@ export interface ChartProps {
   readonly format: (value: number | undefined) => string;
   /** The value up to which it reaches if all are smaller. */
   readonly atLeast: number;
-  /** Whether the values are sizes in bytes, whose axis has round numbers of KiB and so on. */
-  readonly isSize?: boolean;
 }
 
-/** The distances of the lines of an axis with sizes, in bytes: the powers of two. */
-const SIZE_STEPS = Array.from({ length: 45 }, (_, power) => 2 ** power);
+/** The distances of the marks on the axis of time, in s. */
+const WHOLE_MINUTES = [60, 120, 300, 600];
 
 const HEIGHT = 132;
 const FONT = "11px system-ui, sans-serif";
@@ -104,7 +102,7 @@ function dataOf({ at, series }: ChartProps): uPlot.AlignedData {
 }
 
 function optionsOf(
-  { series, format, atLeast, isSize }: ChartProps,
+  { series, format, atLeast }: ChartProps,
   place: HTMLElement,
 ): uPlot.Options {
   const axis: uPlot.Axis = {
@@ -121,12 +119,11 @@ function optionsOf(
     padding: [8, 8, 0, 0],
     scales: { y: { range: (_plot, _least, greatest) => [0, niceTop(greatest ?? 0, atLeast)] } },
     axes: [
-      { ...axis, size: 24, space: 70, values: "{HH}:{mm}" },
+      { ...axis, size: 24, space: 70, incrs: WHOLE_MINUTES, values: "{HH}:{mm}" },
       {
         ...axis,
         size: 58,
         space: 28,
-        ...isSize && { incrs: SIZE_STEPS },
         values: (_plot, values) => values.map((each) => format(each)),
       },
     ],

@@ -36,15 +36,15 @@ export function short(value: number | undefined): string {
   return value < 999_500 ? `${rounded(value / 1000)}k` : `${rounded(value / 1e6)}M`;
 }
 
-/** A size: `512 B`, `12.3 MiB`. */
+/** A size: `512 B`, `12.3 MB`. */
 export function size(value: number | undefined): string {
   if (value === undefined) return MISSING;
   let unit = 0;
-  while (value >= 1000 && unit < 4) {
-    value /= 1024;
+  while (value >= 999.5 && unit < 4) {
+    value /= 1000;
     unit++;
   }
-  return `${rounded(value)} ${["B", "KiB", "MiB", "GiB", "TiB"][unit]}`;
+  return `${rounded(value)} ${["B", "kB", "MB", "GB", "TB"][unit]}`;
 }
 
 /** A share of one: `12.3%`. */

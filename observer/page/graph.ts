@@ -83,7 +83,7 @@ function Graph({ model }: { model: Model; revision: number }): VNode {
           </g>
           ${servers.map((server) =>
             node(server, layout, {
-              roleClass: roleClass(server, roles),
+              roleClass: roleClass(server),
               isLabelled: servers.length <= MAX_LABELLED,
               textSize: SERVER_TEXT / scale,
               isNear: isNear(server.id),
@@ -257,7 +257,7 @@ function legend(
             aria-pressed=${role === shownRole}
             onClick=${() => show(role)}
           >
-            <span class=${`dot ${colourClass(role, roles)}`} aria-hidden="true"></span>
+            <span class=${`dot ${colourClass(role)}`} aria-hidden="true"></span>
             <bdi>${role}</bdi>
             <span class="quiet">${servers.filter((each) => each.roles.includes(role)).length}</span>
           </button>

@@ -12,7 +12,6 @@ import { element, html } from "./markup.ts";
 import { notice, serverName, stateMark } from "./marks.ts";
 import type { Model } from "./model.ts";
 import type { GroupMember, GroupMembers, ObservedServer } from "./page_protocol.ts";
-import { rolesOf } from "./roles.ts";
 import { groupLink, viewLink } from "./routes.ts";
 import { table } from "./table.ts";
 
@@ -46,7 +45,6 @@ function groupsOf(servers: readonly ObservedServer[]): Group[] {
 function AllGroups({ model }: { model: Model; revision: number }): VNode {
   const [filter, setFilter] = useState("");
   const servers = model.sortedServers();
-  const roles = rolesOf(servers);
   const groups = groupsOf(servers);
   return html`
     <section>
@@ -84,7 +82,7 @@ function AllGroups({ model }: { model: Model; revision: number }): VNode {
             cell: ({ servers }) =>
               html`
                 <span class="names">
-                  ${servers.slice(0, 6).map((server) => serverName(server, roles))}
+                  ${servers.slice(0, 6).map(serverName)}
                   ${servers.length > 6 &&
                     html`<span class="quiet">and ${servers.length - 6} more</span>`}
                 </span>
@@ -99,7 +97,6 @@ function AllGroups({ model }: { model: Model; revision: number }): VNode {
 function OneGroup({ model, name }: { model: Model; name: string; revision: number }): VNode {
   const path = `api/groups/${encodeURIComponent(name)}`;
   const { answer, error } = usePolled<GroupMembers>(path, PAUSE);
-  const roles = rolesOf(model.sortedServers());
   return html`
     <section>
       <nav class="trail" aria-label="Trail">
@@ -126,7 +123,7 @@ function OneGroup({ model, name }: { model: Model; name: string; revision: numbe
             value: ({ server }) => server,
             cell: ({ server }) => {
               const known = model.servers.get(server);
-              return known ? serverName(known, roles) : html`<bdi>${server}</bdi>`;
+              return known ? serverName(known) : html`<bdi>${server}</bdi>`;
             },
           },
           {

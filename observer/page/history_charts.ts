@@ -56,8 +56,7 @@ function HistoryCharts({ server }: { server: string | undefined }): VNode {
         title: isOne ? "Memory" : "Memory, all servers",
         at,
         format: size,
-        atLeast: 1 << 20,
-        isSize: true,
+        atLeast: 1e6,
         series: [
           { label: "resident", values: columns.rss },
           { label: "heap", values: columns.heapUsed },

@@ -38,24 +38,24 @@ export function stateMark(state: ObservedState): VNode {
 }
 
 /** The id of a server, with its colour, as a link to its view. */
-export function serverName(server: ObservedServer, roles: readonly string[]): VNode {
+export function serverName(server: ObservedServer): VNode {
   return html`
     <a class="server-name" href=${serverLink(server.id)}>
-      <span class=${`dot ${roleClass(server, roles)}`} aria-hidden="true"></span>
+      <span class=${`dot ${roleClass(server)}`} aria-hidden="true"></span>
       <bdi>${server.id}</bdi>
     </a>
   `;
 }
 
 /** The roles of a server. */
-export function roleMarks(server: ObservedServer, roles: readonly string[]): VNode {
+export function roleMarks(server: ObservedServer): VNode {
   return html`
     <span class="roles">
       ${server.isRegistry && html`<span class="chip role-registry">registry</span>`}
       ${server.isRegistry
         ? ""
         : server.roles.map((role) =>
-          html`<span class=${`chip ${colourClass(role, roles)}`}><bdi>${role}</bdi></span>`
+          html`<span class=${`chip ${colourClass(role)}`}><bdi>${role}</bdi></span>`
         )}
     </span>
   `;

@@ -91,7 +91,10 @@ export class Model {
     if (changes.timeline?.length) {
       this.timeline = [...this.timeline, ...changes.timeline].slice(-MAX_TIMELINE);
     }
-    if (changes.logs?.length) this.logs = [...this.logs, ...changes.logs].slice(-MAX_LOGS);
+    if (changes.logs?.length) {
+      // Servers are asked one after the other, so that their records do not come in order.
+      this.logs = [...this.logs, ...changes.logs].sort((a, b) => a.at - b.at).slice(-MAX_LOGS);
+    }
     this.#hasChanged(changes.now);
   }
 

@@ -13,7 +13,6 @@ import { html } from "./markup.ts";
 import { levelMark, serverName, STATES } from "./marks.ts";
 import type { Model } from "./model.ts";
 import type { ObservedServer, ObservedStatus } from "./page_protocol.ts";
-import { rolesOf } from "./roles.ts";
 import { serverLink, viewLink } from "./routes.ts";
 
 /** How many concerns, changes and records are shown; the others have views of their own. */
@@ -29,7 +28,7 @@ export function overview(model: Model): VNode {
       <div class="columns">
         ${graph(model)}
         <div class="column">
-          ${attention(concerns(servers, model.now()), servers)}
+          ${attention(concerns(servers, model.now()))}
           ${lastChanges(model)}
         </div>
       </div>
@@ -45,7 +44,10 @@ export function overview(model: Model): VNode {
 function tiles(servers: readonly ObservedServer[], model: Model): VNode {
   const figures = servers.flatMap(({ status, state }) => state === "gone" ? [] : status ?? []);
   const delay = greatest(figures, ({ eventLoopDelay }) => eventLoopDelay?.p99);
-  const mailbox = greatest(figures, ({ longestMailboxes }) => longestMailboxes?.[0]?.length);
+  const mailbox = greatest(
+    figures,
+    ({ longestMailboxes }) => longestMailboxes && (longestMailboxes[0]?.length ?? 0),
+  );
   const asks = sum(figures, ({ asksPending }) => asksPending) ?? 0;
   const bytes = sum(figures, ({ received }) => received?.bytesPerSecond);
   const handled = sum(figures, ({ handledPerSecond }) => handledPerSecond);
@@ -77,11 +79,21 @@ function tiles(servers: readonly ObservedServer[], model: Model): VNode {
         isBad: (delay ?? 0) >= LATE,
       })}
       ${tile("Memory", {
-        value: size(sum(figures, ({ memory }) => memory?.rss)),
+        value: size(sum(processes(servers), ({ memory }) => memory?.rss)),
         note: counted(model.connections.size + model.connectionsLeftOut, "connection"),
       })}
     </ul>
   `;
+}
+
+/** The figures of one server of each process, for what is the process's. */
+function processes(servers: readonly ObservedServer[]): ObservedStatus[] {
+  const shown = servers.filter(({ state }) => state !== "gone");
+  const byProcess = new Map(shown.map((server) => [
+    server.pid === undefined ? server.id : `${server.pid} ${server.host}`,
+    server.status,
+  ]));
+  return [...byProcess.values()].flatMap((status) => status ?? []);
 }
 
 /** The states of the servers that are not up, the worst first. */
@@ -129,8 +141,7 @@ function greatest(
   return values.length === 0 ? undefined : Math.max(...values);
 }
 
-function attention(found: readonly Concern[], servers: readonly ObservedServer[]): VNode {
-  const roles = rolesOf(servers);
+function attention(found: readonly Concern[]): VNode {
   return html`
     <section class="panel" aria-labelledby="attention-title">
       <header class="panel-head">
@@ -145,7 +156,7 @@ function attention(found: readonly Concern[], servers: readonly ObservedServer[]
               html`
                 <li class=${`concern concern-${weight}`}>
                   ${server
-                    ? serverName(server, roles)
+                    ? serverName(server)
                     : html`<a href=${viewLink("versions")}>Versions</a>`}
                   <span class="concern-text">${text}</span>
                 </li>

@@ -27,7 +27,6 @@ import type {
   ObservedStatus,
   ObservedTraffic,
 } from "./page_protocol.ts";
-import { rolesOf } from "./roles.ts";
 import { groupLink, serverLink } from "./routes.ts";
 import { table } from "./table.ts";
 import { changeMark } from "./timeline_view.ts";
@@ -179,7 +178,6 @@ function changes({ id }: ObservedServer, { timeline }: Model): VNode {
 }
 
 function connections({ id }: ObservedServer, model: Model): VNode {
-  const roles = rolesOf(model.sortedServers());
   const peerOf = ({ a, b }: ObservedConnection) => a === id ? b : a;
   return table<ObservedConnection>({
     caption: `Connections of ${id}`,
@@ -194,7 +192,7 @@ function connections({ id }: ObservedServer, model: Model): VNode {
         value: peerOf,
         cell: (connection) => {
           const peer = model.servers.get(peerOf(connection));
-          return peer ? serverName(peer, roles) : html`<bdi>${peerOf(connection)}</bdi>`;
+          return peer ? serverName(peer) : html`<bdi>${peerOf(connection)}</bdi>`;
         },
       },
       { name: "kind", title: "Transport", value: ({ kind }) => kind },

@@ -9,7 +9,6 @@ import { element, html } from "./markup.ts";
 import { notice, roleMarks, stateMark } from "./marks.ts";
 import type { Model } from "./model.ts";
 import type { ObservedServer } from "./page_protocol.ts";
-import { rolesOf } from "./roles.ts";
 import { serverLink, type Tab, TAB_TITLES, TABS, viewLink } from "./routes.ts";
 import { serverCode } from "./server_code.ts";
 import { serverLogs } from "./server_logs.ts";
@@ -31,7 +30,7 @@ function ServerView({ model, id, tab }: { model: Model; id: string; tab: Tab }):
       <header class="view-head">
         <h1 tabindex="-1"><bdi>${id}</bdi></h1>
         ${server && stateMark(server.state)}
-        ${server && roleMarks(server, rolesOf(model.sortedServers()))}
+        ${server && roleMarks(server)}
       </header>
       ${server ? parts(server, { model, tab }) : notice(`No server ${id} is registered.`)}
     </section>

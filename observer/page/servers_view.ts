@@ -12,7 +12,6 @@ import { element, html } from "./markup.ts";
 import { roleMarks, serverName, stateMark, STATES } from "./marks.ts";
 import type { Model } from "./model.ts";
 import type { ObservedServer } from "./page_protocol.ts";
-import { rolesOf } from "./roles.ts";
 import { type Column, table } from "./table.ts";
 
 /** The view. */
@@ -38,7 +37,7 @@ function ServersView({ model }: { model: Model; revision: number }): VNode {
       </header>
       ${table({
         caption: "Servers",
-        columns: columns(rolesOf(servers), model.now()),
+        columns: columns(model.now()),
         rows: shown,
         keyOf: ({ id }) => id,
         sortedBy: "id",
@@ -48,9 +47,9 @@ function ServersView({ model }: { model: Model; revision: number }): VNode {
   `;
 }
 
-function columns(roles: readonly string[], now: number): Column<ObservedServer>[] {
+function columns(now: number): Column<ObservedServer>[] {
   return [
-    { name: "id", title: "Server", value: ({ id }) => id, cell: (each) => serverName(each, roles) },
+    { name: "id", title: "Server", value: ({ id }) => id, cell: serverName },
     {
       name: "state",
       title: "State",
@@ -64,7 +63,7 @@ function columns(roles: readonly string[], now: number): Column<ObservedServer>[
       name: "roles",
       title: "Roles",
       value: ({ roles, isRegistry }) => isRegistry ? "registry" : roles.join(" "),
-      cell: (each) => roleMarks(each, roles),
+      cell: roleMarks,
       from: "tablet",
     },
     {

@@ -12,7 +12,6 @@ import { element, html } from "./markup.ts";
 import { hashMark, notice, serverName } from "./marks.ts";
 import type { Model } from "./model.ts";
 import type { ObservedServer } from "./page_protocol.ts";
-import { rolesOf } from "./roles.ts";
 import { type ModuleVersions, moduleVersions, type Version } from "./versions.ts";
 
 /** The most servers of a version that are named at first. */
@@ -33,32 +32,26 @@ function VersionsView({ model }: { model: Model; revision: number }): VNode {
       ...versions.flatMap((each) => [each.hash, ...each.servers.map(({ id }) => id)]),
     ])
   ).sort((a, b) => Number(b.versions.length > 1) - Number(a.versions.length > 1));
-  const look = { roles: rolesOf(servers), now: model.now() };
   return html`
     <section>
       <header class="view-head">
         <h1 tabindex="-1">Versions</h1>
         ${filterField({ what: "modules", text: filter, onText: setFilter })}
-        <p class="quiet">${counted(modules.length, "loaded module")}</p>
+        <p class="quiet">${counted(modules.length, "module")}</p>
       </header>
       ${shown.length === 0 && notice(
         modules.length === 0
-          ? "No module was loaded into a running server."
+          ? "No server has told of a module yet."
           : "No module matches the filter.",
       )}
-      ${shown.map((module) => modulePanel(module, look))}
+      ${shown.map((module) => modulePanel(module, model.now()))}
       <h2>Programs</h2>
-      ${programs(servers, look)}
+      ${programs(servers)}
     </section>
   `;
 }
 
-interface Look {
-  readonly roles: readonly string[];
-  readonly now: number;
-}
-
-function modulePanel({ module, versions, servers }: ModuleVersions, look: Look): VNode {
+function modulePanel({ module, versions, servers }: ModuleVersions, now: number): VNode {
   const isMixed = versions.length > 1;
   return html`
     <section class=${`panel module ${isMixed ? "module-mixed" : ""}`} key=${module}>
@@ -71,7 +64,7 @@ function modulePanel({ module, versions, servers }: ModuleVersions, look: Look):
         </p>
       </header>
       ${isMixed && shares(versions, servers)}
-      ${versions.map((version, index) => versionRow(version, { ...look, index, isMixed }))}
+      ${versions.map((version, index) => versionRow(version, { now, index, isMixed }))}
     </section>
   `;
 }
@@ -95,7 +88,7 @@ function shares(versions: readonly Version[], all: number): VNode {
 
 function versionRow(
   { hash, servers, at }: Version,
-  { roles, now, index, isMixed }: Look & { index: number; isMixed: boolean },
+  { now, index, isMixed }: { now: number; index: number; isMixed: boolean },
 ): VNode {
   return html`
     <div class="version" key=${hash}>
@@ -106,23 +99,23 @@ function versionRow(
         <strong>${counted(servers.length, "server")}</strong>
         <span class="quiet" title=${dateTime(at)}>${duration(now - at)} ago</span>
       </p>
-      ${names(servers, roles)}
+      ${names(servers)}
     </div>
   `;
 }
 
-function names(servers: readonly ObservedServer[], roles: readonly string[]): VNode {
-  const first = servers.slice(0, NAMED).map((server) => serverName(server, roles));
+function names(servers: readonly ObservedServer[]): VNode {
+  const first = servers.slice(0, NAMED).map(serverName);
   if (servers.length <= NAMED) return html`<p class="names">${first}</p>`;
   return html`
     <details class="names">
       <summary>${first}<span class="more-names">and ${servers.length - NAMED} more</span></summary>
-      ${servers.slice(NAMED).map((server) => serverName(server, roles))}
+      ${servers.slice(NAMED).map(serverName)}
     </details>
   `;
 }
 
-function programs(servers: readonly ObservedServer[], { roles }: Look): VNode {
+function programs(servers: readonly ObservedServer[]): VNode {
   const running = servers.filter(({ version, state }) => version !== undefined && state !== "gone");
   const programs = [
     ...Map.groupBy(
@@ -141,7 +134,7 @@ function programs(servers: readonly ObservedServer[], { roles }: Look): VNode {
               <strong>${program}</strong>
               <span class="quiet">${counted(same.length, "server")}</span>
             </p>
-            ${names(same, roles)}
+            ${names(same)}
           </div>
         `
       )}
