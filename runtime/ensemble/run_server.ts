@@ -16,6 +16,7 @@ import {
   onSignal,
 } from "../home/signals.ts";
 import { reopenLog } from "../home/logging.ts";
+import { isShown } from "../home/root_logger.ts";
 import { installProgramOutput } from "../home/program_output.ts";
 import { standardStream, writeErrors } from "../home/standard_stream.ts";
 import { LineLimit } from "../line_limit.ts";
@@ -293,7 +294,7 @@ function stopOnSignals(stop: (code: number) => Promise<unknown>): Disposable {
  * loaded module, must not end a server that serves others. If the same error repeats, the log has a
  * few lines and the number of those left out.
  *
- * If the log does not accept them, as in a program without logging, they are printed to standard
+ * If the log does not show them, as in a program without logging, they are also printed to standard
  * error, as Deno would do.
  *
  * @returns restores Deno's own behavior, which is to end the process, when disposed.
@@ -307,9 +308,8 @@ export function logUnhandledErrors(): Disposable {
   resources.use(onUnhandled((thrown, what) => {
     const message = describeThrown(thrown);
     if (!lines.allows("this program", `${what}: ${message.slice(0, QUOTED_LENGTH)}`)) return;
-    if (!logger.isEnabledFor("error")) {
+    if (!isShown(logger.category, "error")) {
       standardStream("stderr").write(`${visibleText(`${what}: ${reportThrown(thrown)}`)}\n`);
-      return;
     }
     const error = asError(thrown);
     logger.error("{what}: {reason}", { what, reason: message, ...error && { error } });

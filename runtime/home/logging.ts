@@ -54,7 +54,7 @@ export function startLogging(options: LogOptions = {}, directory?: string): void
   const errors = directory === undefined ? { write: writeErrors } : standardStream("stderr");
   const sink = recordSink(format, file ?? errors);
   stopLogging();
-  attachSink(sink, level);
+  attachSink(sink, { level });
   root.lowestLevel = level; // Even if the records are also kept.
   current = { sink, file };
 }

@@ -46,8 +46,9 @@ export function existingLoggers(): readonly ConfigurableLogger[] {
 /** The root logger. */
 export const root: ConfigurableLogger = configurableLogger([]);
 
-/** The sinks of this runtime. */
+/** The sinks of this runtime, and those of them that show nothing. */
 const own = new Set<Sink>();
+const silent = new Set<Sink>();
 
 /** Whether the program, or another copy of LogTape or of this runtime, has configured LogTape. */
 export function isConfigured(): boolean {
@@ -55,12 +56,26 @@ export function isConfigured(): boolean {
 }
 
 /**
+ * Whether records of a category are shown anywhere, as far as is known. Sinks that only keep them do
+ * not count.
+ */
+export function isShown(category: readonly string[], level: LogLevel): boolean {
+  return inspectLogger([...category], { level }).sinkPaths
+    .some(({ sink, status }) => status !== "disabled" && !silent.has(sink));
+}
+
+/**
  * Attaches a sink of this runtime.
  *
- * @param level the level of the root logger if nothing else is attached to it.
+ * @param options.level the level of the root logger if nothing else is attached to it.
+ * @param options.isSilent whether it only keeps records, to be asked for. Default: false.
  */
-export function attachSink(sink: Sink, level: LogLevel): void {
+export function attachSink(
+  sink: Sink,
+  { level, isSilent = false }: { readonly level: LogLevel; readonly isSilent?: boolean },
+): void {
   own.add(sink);
+  if (isSilent) silent.add(sink);
   if (root.sinks.includes(sink)) return;
   if (root.sinks.length === 0) root.lowestLevel = level;
   root.sinks.push(sink);
@@ -69,6 +84,7 @@ export function attachSink(sink: Sink, level: LogLevel): void {
 /** Detaches a sink. The root logger without sinks is as before LogTape was configured. */
 export function detachSink(sink: Sink): void {
   own.delete(sink);
+  silent.delete(sink);
   const index = root.sinks.indexOf(sink);
   if (index < 0) return;
   root.sinks.splice(index, 1);

@@ -64,8 +64,9 @@ export function keepRecords(): KeptRecords {
 function startKeeping() {
   const buffer = new LogBuffer();
   const sink: Sink = (record) => buffer.add(record);
-  attachSink(sink, DEFAULT_LEVEL);
-  const timer = setInterval(() => attachSink(sink, DEFAULT_LEVEL), ATTACH_INTERVAL);
+  const attach = () => attachSink(sink, { level: DEFAULT_LEVEL, isSilent: true });
+  attach();
+  const timer = setInterval(attach, ATTACH_INTERVAL);
   timer.unref();
   return {
     buffer,

@@ -38,7 +38,9 @@ let servers = 0;
  */
 export function traceLog(): Disposable {
   provideLogTrace(currentTrace);
-  if (servers++ === 0 && isConsoleReplaced() && !isConfigured()) attachSink(send, DEFAULT_LEVEL);
+  if (servers++ === 0 && isConsoleReplaced() && !isConfigured()) {
+    attachSink(send, { level: DEFAULT_LEVEL });
+  }
   return {
     [Symbol.dispose]() {
       if (--servers > 0) return;

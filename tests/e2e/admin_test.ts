@@ -224,7 +224,7 @@ Deno.test("commands that only read never ask for a passphrase", async () => {
   assert.equal((await ensemble.lines("lookup", "a")).length, 1);
   assert.equal((await ensemble.lines("lookup", "--role", "web")).length, 1);
   assert.equal((await ensemble.lines("list-servers")).length, 2);
-  assert.equal((await ensemble.lines("list-actors", "a")).length, 3);
+  assert.equal((await ensemble.lines("list-actors", "a")).length, 4);
   assert.equal((await ensemble.lines("list-connections", "a")).length, 1);
   assert.deepEqual(await ensemble.lines("authorize", "--list", "a"), []);
   assert.deepEqual([...audit(server), ...audit(registry)], []);

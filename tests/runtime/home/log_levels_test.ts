@@ -17,7 +17,7 @@ class Reached implements Disposable {
     void this.#lines.push(`${category.join(".")} ${level}`);
 
   constructor() {
-    attachSink(this.#sink, "info");
+    attachSink(this.#sink, { level: "info" });
   }
 
   /** Those of one record of each level and category. */
