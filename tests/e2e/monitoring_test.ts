@@ -105,3 +105,29 @@ Deno.test("--http listens also where --deny takes the network away", async () =>
   const url = await urlOf(await ensemble.startServer("web1", options));
   assert.equal(await statusOf(`${url}/ready`), 200);
 });
+
+Deno.test("--http is an option of programs with their own command line, which may prepare more", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const file = await ensemble.write(
+    "program.ts",
+    `import { currentServer, runProgram } from "@gxensemble/ensemble";
+    await runProgram(() => currentServer().stopped, {
+      roles: ["web"],
+      prepare: (server) => server.addHealthCheck("prepared", () => true),
+    });`,
+  );
+  const program = ensemble.spawnDeno(
+    ...["run", "-A", "--no-check", `--config=${import.meta.dirname}/../../deno.json`, file],
+    ...["--http", "0", "web1"],
+  );
+  const url = await urlOf(program);
+  await program.logged(/web1 is in the registry$/);
+  const response = await fetch(`${url}/ready?verbose`);
+  assert.deepEqual(await response.json(), {
+    server: "web1",
+    ready: true,
+    checks: ["state", "registry", "prepared"].map((name) => ({ name, passes: true })),
+  });
+  const status = await ensemble.lines("status", "web1", "--json");
+  assert.equal(JSON.parse(status.join("\n")).http, url);
+});
