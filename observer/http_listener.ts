@@ -9,6 +9,9 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Duplex } from "node:stream";
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import { describeThrown } from "../runtime/error_report.ts";
+import { shorten } from "../runtime/safe_text.ts";
 import { type Address, formatEndpoint, type InternetAddress } from "../runtime/wire/address.ts";
 import {
   type Accepted,
@@ -17,6 +20,8 @@ import {
   type Listener,
 } from "../runtime/wire/stream.ts";
 import { listenAt } from "../runtime/wire/transport.ts";
+
+const logger = getLogger(["gxensemble", "server"]);
 
 /** The maximum size of a request's headers, in bytes. */
 const MAX_HEADERS = 8 * 1024;
@@ -125,13 +130,25 @@ export class HttpListener implements AsyncDisposable {
   /** Takes the request of a connection. */
   #take(request: IncomingMessage, response: ServerResponse): void {
     const socket: Duplex = request.socket;
-    const connection = this.#connections.get(socket);
-    if (!connection) return;
     this.#waiting.delete(socket);
     this.#endIn(ANSWER_TIMEOUT, socket);
     response.on("finish", () => this.#endIn(LINGER, socket));
     response.setHeader("Connection", "close");
-    void this.#respond(request, response, connection.from);
+    void this.#answer(request, response);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { from = "" } = this.#connections.get(request.socket) ?? {};
+    try {
+      await this.#respond(request, response, from);
+    } catch (error) {
+      logger.error("cannot answer a request for {path}: {reason}", {
+        path: shorten(request.url ?? ""),
+        reason: describeThrown(error),
+        error,
+      });
+      if (!response.headersSent) response.writeHead(500).end();
+    }
   }
 
   #refuseSlow(socket: Duplex): void {

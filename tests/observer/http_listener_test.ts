@@ -49,6 +49,11 @@ Deno.test("HttpListener sends a whole answer to a client that is still sending",
   assert.match(await rawRequest(port, body), /^HTTP\/1\.1 200 [^]*hello\n$/);
 });
 
+Deno.test("HttpListener answers with 500 when the answer fails", async () => {
+  await using listener = await HttpListener.open(ADDRESS, () => Promise.reject(new Error("no")));
+  assert.match(await rawRequest(Number(new URL(listener.url).port), REQUEST), /^HTTP\/1\.1 500 /);
+});
+
 testWith([LINUX, "sh"], {
   name: "HttpListener accepts again after the process was out of file descriptors",
   async fn() {
