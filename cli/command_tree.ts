@@ -35,6 +35,7 @@ import { replCommand } from "./commands/repl.ts";
 import { runCommand } from "./commands/run.ts";
 import { shutdownCommand } from "./commands/shutdown.ts";
 import { statusCommand } from "./commands/status.ts";
+import { topCommand } from "./commands/top.ts";
 import { traceCommand } from "./commands/trace.ts";
 import { watchCommand } from "./commands/watch.ts";
 import { formatVersion } from "./kit/build.ts";
@@ -64,6 +65,7 @@ export function commandTree(): CommandUnknownOpts {
     listGroupsCommand(),
     lookupCommand(),
     statusCommand(),
+    topCommand(),
     watchCommand(),
     logsCommand(),
     logLevelCommand(),

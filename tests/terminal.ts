@@ -83,7 +83,8 @@ export class Terminal implements AsyncDisposable {
       [...text].map(RegExp.escape).join(String.raw`(?:\x1b\[[0-9;?]*[A-Za-z])*`),
       "g",
     );
-    for (;;) {
+    // A program that draws again and again must not put it off.
+    for (const late = performance.now() + DEADLINE; performance.now() < late;) {
       shown.lastIndex = this.#position;
       if (shown.test(this.#raw)) {
         this.#position = shown.lastIndex;
@@ -92,6 +93,17 @@ export class Terminal implements AsyncDisposable {
       if (this.#hasEnded) throw new Error(`it ended and did not show "${text}": ${this.#raw}`);
       await this.#inTime(this.#news.promise, `"${text}" is not shown`);
     }
+    throw new Error(`"${text}" is not shown within ${DEADLINE} ms: ${this.#raw}`);
+  }
+
+  /** Changes its size. */
+  resize(columns: number, rows: number): void {
+    this.#pty.resize(columns, rows);
+  }
+
+  /** Sends a signal to the program. */
+  signal(signal: Deno.Signal): void {
+    this.#pty.kill(signal);
   }
 
   /** Waits until a text that matches appears, and returns it. */

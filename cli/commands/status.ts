@@ -98,14 +98,20 @@ async function showOne(set: ServerSet, options: StatusOptions): Promise<void> {
 async function showEach(set: ServerSet | undefined, options: StatusOptions): Promise<void> {
   const { withConsole } = await import("../kit/console.ts");
   const { Administrator } = await import("../kit/administrator.ts");
+  const { Observers } = await import("../kit/observers.ts");
+  const { reportStale } = await import("../kit/servers.ts");
   const { findReporters, readReports, sortWorstFirst } = await import("../kit/server_reports.ts");
   const { reportToRow, STATUS_COLUMNS, statusToJson } = await import("../kit/status_format.ts");
   const { TablePrinter } = await import("../kit/table.ts");
   const { ProgressLine } = await import("../kit/progress.ts");
   await withConsole(options, async (actors, console) => {
     const administrator = new Administrator(console, options);
+    const observers = new Observers({ actors, administrator });
     const { concurrency } = options;
-    const reporters = await findReporters(actors, set);
+    const reporters = await findReporters(actors, {
+      set,
+      onPage: (page) => reportStale(actors, page),
+    });
     using progress = new ProgressLine();
     const began = performance.now();
     let done = 0;
@@ -114,7 +120,7 @@ async function showEach(set: ServerSet | undefined, options: StatusOptions): Pro
       if (performance.now() - began < PROGRESS_DELAY) return;
       progress.show(`${done} of ${reporters.length} servers`);
     };
-    const context = { actors, administrator, concurrency, onReport };
+    const context = { actors, observers, concurrency, onReport };
     const reports = sortWorstFirst(await readReports(reporters, context));
     progress.clear();
     const failed = reports.filter(({ error }) => error);

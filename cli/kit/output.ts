@@ -132,6 +132,12 @@ export function helpWidth(stream: { isTerminal(): boolean }): number {
   return stream.isTerminal() ? Deno.consoleSize().columns : 80;
 }
 
+/** The size of the terminal; 80 by 24 if it is unknown, as on a serial line. */
+export function terminalSize(): { columns: number; rows: number } {
+  const { columns, rows } = Deno.consoleSize();
+  return { columns: columns || 80, rows: rows || 24 };
+}
+
 /** The colors that `Deno.inspect` uses for each kind of value: start and end codes. */
 const STYLES = {
   string: [32, 39],

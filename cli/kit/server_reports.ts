@@ -7,13 +7,16 @@ import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { listServers } from "../../runtime/ensemble/remote.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { observerClient } from "../../runtime/observation/observer_protocol.ts";
 import type { ServerStatus } from "../../runtime/observation/status_protocol.ts";
-import { registryClient, type RegistryEntry } from "../../runtime/server/registry_protocol.ts";
+import {
+  registryClient,
+  type RegistryEntry,
+  SERVER_STATES,
+  type Staleness,
+} from "../../runtime/server/registry_protocol.ts";
 import { explainFailure } from "./console.ts";
-import { findSet, type WorkContext } from "./server_set.ts";
+import type { Observers } from "./observers.ts";
 import { AT_ONCE, type ServerSet } from "./server_set_options.ts";
-import { reportStale } from "./servers.ts";
 
 /** A server that is asked, and its registry entry, if it has been looked up. */
 export interface Reporter {
@@ -31,26 +34,48 @@ export interface ServerReport extends Reporter {
   readonly error?: EnsembleError;
 }
 
+/** The servers of a list: a set, or if that is undefined all that are registered, and the registry. */
+export interface ReporterOptions {
+  /** The set. */
+  readonly set: ServerSet | undefined;
+  /** Called with each answer of the registry. */
+  onPage?(page: Staleness): void;
+}
+
 /**
- * Finds the servers to ask: of a set, or if it is undefined all that are registered, in any state, and
- * the registry.
+ * Finds the servers to ask, in any state.
+ *
+ * @throws {EnsembleError} if no server has one of the roles.
  */
 export async function findReporters(
   actors: ActorSystem,
-  set: ServerSet | undefined,
+  { set, onPage }: ReporterOptions,
 ): Promise<Reporter[]> {
-  if (set !== undefined) return (await findSet(actors, set)).map((id) => ({ id }));
-  const [{ entry }, entries] = await Promise.all([
-    registryClient(actors).lookup({ id: REGISTRY_ID }),
-    listServers(actors, { onPage: (page) => reportStale(actors, page) }),
-  ]);
-  return [...entries, ...entry ? [entry] : []].map((each) => ({ id: each.id, entry: each }));
+  if (set === undefined || set === "all") {
+    const entries = await listServers(actors, { onPage });
+    if (set === "all") return entries.map(reporterOf);
+    const { entry } = await registryClient(actors).lookup({ id: REGISTRY_ID });
+    return [...entries, ...entry ? [entry] : []].map(reporterOf);
+  }
+  if ("ids" in set) return set.ids.map((id) => ({ id }));
+  const ofRoles = await Promise.all(
+    set.roles.map((role) => listServers(actors, { role, states: SERVER_STATES, onPage })),
+  );
+  const found = new Map(ofRoles.flat().map((entry) => [entry.id, reporterOf(entry)]));
+  if (found.size > 0) return [...found.values()];
+  throw new EnsembleError(`no server with the role ${set.roles.join(" or ")} is registered`, {
+    code: "UNKNOWN_SERVER",
+  });
+}
+
+function reporterOf(entry: RegistryEntry): Reporter {
+  return { id: entry.id, entry };
 }
 
 /** Asks a server for its state. An unreachable one is not asked. */
 export async function readReport(
   reporter: Reporter,
-  { actors, administrator }: WorkContext,
+  { actors, observers }: { readonly actors: ActorSystem; readonly observers: Observers },
 ): Promise<ServerReport> {
   const { id, entry } = reporter;
   try {
@@ -59,8 +84,7 @@ export async function readReport(
         code: "DISCONNECTED",
       });
     }
-    const ask = () => observerClient(actors, id).status();
-    return { ...reporter, status: await administrator.elevating(id, "observer", ask) };
+    return { ...reporter, status: await observers.ask(id, (observer) => observer.status()) };
   } catch (error) {
     const explained = await explainFailure(error, actors);
     if (!(explained instanceof EnsembleError)) throw explained; // A bug of the command itself.
@@ -71,7 +95,9 @@ export async function readReport(
 /** Asks several servers at the same time. `onReport` is called for each. */
 export async function readReports(
   reporters: readonly Reporter[],
-  { concurrency = AT_ONCE, onReport, ...context }: WorkContext & {
+  { concurrency = AT_ONCE, onReport, ...context }: {
+    readonly actors: ActorSystem;
+    readonly observers: Observers;
     readonly concurrency?: number | undefined;
     onReport?(report: ServerReport): void;
   },
@@ -112,8 +138,10 @@ function compare(one: number, other: number): number {
 }
 
 /** To a tenth, so that servers without trouble do not change their places all the time. */
-function troubleOf({ status }: ServerReport): number {
-  if (!status) return Infinity;
+function troubleOf({ status, error }: ServerReport): number {
+  if (error) return Infinity;
+  // It was not asked yet.
+  if (!status) return -1;
   const { eventLoopDelay, longestMailboxes: [longest] } = status;
   const sum = eventLoopDelay.p99 / DELAY_TROUBLE + (longest?.length ?? 0) / MAILBOX_TROUBLE;
   return Math.floor(10 * sum) / 10;

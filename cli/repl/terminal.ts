@@ -7,12 +7,13 @@ import process from "node:process";
 import { createInterface, type Interface } from "node:readline";
 import { visibleText } from "../../runtime/safe_text.ts";
 import { writeAll } from "../../runtime/home/standard_stream.ts";
-import { isDumbTerminal, usesColors, visibleValue } from "../kit/output.ts";
+import { isDumbTerminal, terminalSize, usesColors, visibleValue } from "../kit/output.ts";
 import { TerminalState } from "../kit/prompts.ts";
+import { stopForShell } from "../kit/shell_job.ts";
 import type { Canvas } from "./editor/drawing.ts";
 import type { History } from "./editor/history.ts";
 import { type Completion, InputEditor, type InputEditorOptions } from "./editor/input_editor.ts";
-import { PASTE_OFF, PASTE_ON } from "./editor/key_decoder.ts";
+import { PASTE_OFF, PASTE_ON } from "../kit/key_decoder.ts";
 import type { Repl } from "./repl.ts";
 
 /** The prompt of the second and later lines of an input. */
@@ -202,12 +203,6 @@ class EditingReader implements TerminalReader {
   }
 }
 
-/** The size of the terminal; 80 by 24 if it is unknown, as on a serial line. */
-function terminalSize(): { columns: number; rows: number } {
-  const { columns, rows } = Deno.consoleSize();
-  return { columns: columns || 80, rows: rows || 24 };
-}
-
 function write(text: string): void {
   try {
     writeAll(Deno.stdout, new TextEncoder().encode(text));
@@ -309,48 +304,4 @@ class PlainReader implements TerminalReader {
     process.stdout.write("\n");
     this.#prompt();
   }
-}
-
-/** Part of `/proc/<pid>/stat`. */
-interface ProcessStat {
-  readonly parent: number;
-  /** Its process group, which is a job of the shell. */
-  readonly group: number;
-  readonly session: number;
-}
-
-/**
- * Stops the process until the shell continues it. Without a shell, as in the first process of a
- * terminal, it does nothing, like Ctrl-Z in other programs.
- *
- * @returns whether it was stopped.
- */
-function stopForShell(): boolean {
-  if (!hasShell()) return false;
-  // Not SIGTSTP: after it had a listener, Deno handles it, and the process stops later.
-  Deno.kill(Deno.pid, "SIGSTOP");
-  return true;
-}
-
-/** Whether the process that started this job still exists to continue it. True if unknown. */
-function hasShell(): boolean {
-  try {
-    const own = processStat(Deno.pid);
-    let { parent } = own;
-    for (;;) {
-      const stat = processStat(parent);
-      if (stat.group !== own.group) return stat.session === own.session;
-      parent = stat.parent;
-    }
-  } catch {
-    return Deno.build.os !== "linux";
-  }
-}
-
-/** @see proc_pid_stat(5) */
-function processStat(pid: number): ProcessStat {
-  const text = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  // The name of the process comes before it, and may contain any character.
-  const [, parent, group, session] = text.slice(text.lastIndexOf(")") + 2).split(" ").map(Number);
-  return { parent: parent!, group: group!, session: session! };
 }

@@ -26,8 +26,20 @@ export function systemMemory(): ServerStatus["systemMemory"] {
   });
 }
 
-/** The open files of this process, on Linux. */
+/** How long a number of open files is given again, in ms: counting many of them takes a while. */
+const FILES_INTERVAL = 5_000;
+
+/** The open files that were counted last, and when, by `performance.now()`. */
+let counted: { readonly at: number; readonly files: ServerStatus["openFiles"] } | undefined;
+
+/** The open files of this process, on Linux; they may have been counted some seconds ago. */
 export function openFiles(): ServerStatus["openFiles"] {
+  const at = performance.now();
+  if (!counted || at - counted.at >= FILES_INTERVAL) counted = { at, files: countFiles() };
+  return counted.files;
+}
+
+function countFiles(): ServerStatus["openFiles"] {
   return ifAllowed(() => {
     // One of them is the directory that is read.
     const count = Array.from(Deno.readDirSync("/proc/self/fd")).length - 1;

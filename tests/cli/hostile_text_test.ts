@@ -113,6 +113,9 @@ Deno.test("gxensemble prints no control characters from a server to a pipe", asy
       [["log-level", "rogue", "debug", "app"], ({ stderr }) => {
         assert.match(stderr, /^rogue has no logger of the category \\u001b/);
       }],
+      [["top", "--once", "rogue,nosuch"], ({ stdout }) => {
+        assert.ok(stdout.includes(`  ${VISIBLE_ATTACK.slice(0, 10)}`), stdout);
+      }],
       [["ping", "refusing"], ({ stderr }) => assert.match(stderr, /\\u001b\]0;t\\u0007/)],
     ];
   await Promise.all(commands.map(async ([args, check]) => check(await run(...args))));

@@ -7,7 +7,7 @@ import { type Canvas, Drawing } from "./drawing.ts";
 import { EditBuffer } from "./edit_buffer.ts";
 import { formatColumns } from "./graphemes.ts";
 import { HistorySearch, HistoryWalk } from "./history.ts";
-import { KeyDecoder, type TerminalInput } from "./key_decoder.ts";
+import { KeyDecoder, type TerminalInput } from "../../kit/key_decoder.ts";
 
 /** Candidates for the end of a text, and the end that they replace. */
 export type Completion = [candidates: string[], replaced: string];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { KeyDecoder, type TerminalInput } from "../../../../cli/repl/editor/key_decoder.ts";
+import { KeyDecoder, type TerminalInput } from "../../../cli/kit/key_decoder.ts";
 
 /** The decoded pieces: names of keys, typed text in quotes, pastes in brackets. */
 function decode(...pieces: string[]): string[] {
