@@ -41,7 +41,7 @@ const NAMES: LiveNames = {
   roles: () => words("web", "odd role"),
   actors: (_, servers) =>
     servers !== "all" && "ids" in servers && servers.ids[0] === "odd-server"
-      ? words(...ODD_NAMES, "loader", "registration", "server")
+      ? words(...ODD_NAMES, "loader", "observer", "registration", "server")
       : words(),
   references: () => words(),
   types: () => words(),
@@ -107,7 +107,7 @@ testWith(["bash"], {
       const lines = await ensemble.lines(...complete);
       offered = lines.slice(1).map((line) => line.replace(/\t$/, ""));
     }
-    const others = ["loader", "registration", "server"];
+    const others = ["loader", "observer", "registration", "server"];
     // Not -dash, which would be an option.
     assert.deepEqual(offered.sort(), [...ODD_NAMES, ...others].sort());
     await assertTyped("bash", ensemble, {

@@ -56,12 +56,13 @@ Deno.test("completion offers the existing servers, actors and roles", async () =
   await assertAnswer(places, ["lookup", "httpd2", "ht"], withoutRegistry);
   await assertAnswer(places, ["run", "--roles", ""], roles);
   await assertAnswer(places, ["run", "--roles=web,"], ["role", "web,httpd\thttpd1"]);
-  const actors = ["actor", "counter\t", "loader\t", "registration\t", "server\t"];
+  const actors = ["actor", "counter\t", "loader\t", "observer\t", "registration\t", "server\t"];
   await assertAnswer(places, ["ping", "httpd1", ""], actors);
   await assertAnswer(places, ["ping", "httpd1", "--json", "co"], actors);
   await assertAnswer(places, ["shutdown", "registry", ""], [
     "actor",
     "loader\t",
+    "observer\t",
     "registry\t",
     "server\t",
   ]);
@@ -116,6 +117,7 @@ Deno.test("completion also asks the registries named on the command line", async
     "actor",
     "counter\t",
     "loader\t",
+    "observer\t",
     "registration\t",
     "server\t",
   ]);
@@ -202,6 +204,7 @@ Deno.test("completion offers no actors of a server that hangs or was killed", as
   await assertAnswer(ensemble.places, ["ping", "httpd1", ""], [
     "actor",
     "loader\t",
+    "observer\t",
     "registration\t",
     "server\t",
   ]);
