@@ -33,27 +33,32 @@ const NAMES = Object.keys(COLUMNS) as Column[];
 /** The history of one server. Its times are by the observer's clock. */
 interface Kept {
   readonly instance: string;
-  points: readonly StatusPoint[];
+  readonly points: readonly StatusPoint[];
 }
 
 /** The histories of servers. */
 export class EnsembleHistory {
   readonly #kept = new Map<string, Kept>();
 
-  /** When the last point of an instance of a server ended, by the observer's clock. */
-  last({ id, instance }: { id: string; instance: string }): number | undefined {
-    const kept = this.#kept.get(id);
-    return kept?.instance === instance ? kept.points.at(-1)?.at : undefined;
-  }
-
-  /** Adds points, which come after those that are known. */
+  /**
+   * Adds points of an instance of a server, with times by the observer's clock. Those that are
+   * known, or that cannot be from the last ten minutes, are left out.
+   */
   add(
     { id, instance }: { id: string; instance: string },
     points: readonly StatusPoint[],
   ): void {
     const kept = this.#kept.get(id);
-    const earlier = kept?.instance === instance ? kept.points : [];
-    this.#kept.set(id, { instance, points: [...earlier, ...points].slice(-HISTORY_POINTS) });
+    const all = kept?.instance === instance ? [...kept.points] : [];
+    const now = Date.now();
+    let last = all.at(-1)?.at ?? now - HISTORY_POINTS * POINT_INTERVAL;
+    for (const point of points) {
+      // The clocks of both hosts are compared anew each time, so a point can seem to be later.
+      if (point.at < last + POINT_INTERVAL / 2 || point.at > now + POINT_INTERVAL) continue;
+      all.push(point);
+      last = point.at;
+    }
+    this.#kept.set(id, { instance, points: all.slice(-HISTORY_POINTS) });
   }
 
   /** Forgets all servers but these. */

@@ -44,7 +44,9 @@ export interface Operator {
   confirm(question: string, options: { readonly signal: AbortSignal }): Promise<boolean>;
 }
 
+/** The longest name in an action, and the longest question, in UTF-16 code units. */
 const MAX_NAME = 200;
+const MAX_QUESTION = 500;
 
 const CHECKS: Readonly<Record<ActionRequest["action"], Check<ActionRequest>>> = {
   "shut-down-actor": parts({
@@ -108,7 +110,7 @@ export class PageActions {
     try {
       signal.throwIfAborted();
       const prepared = await this.#operator.prepare(request);
-      what = prepared.what;
+      what = shown(prepared.what, { limit: MAX_QUESTION });
       const answered = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT)]);
       const question = `the page asks to ${what}: do it?`;
       const isConfirmed = await this.#operator.confirm(question, { signal: answered });

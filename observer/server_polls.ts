@@ -65,6 +65,8 @@ interface Polled {
   modules: readonly ModuleVersion[] | undefined;
   /** When it was last asked for its history. */
   historyAsked: number;
+  /** When the last point of its history ended, by its clock. */
+  lastPoint?: number | undefined;
   /** Its numbers of warnings and errors when its log was read. */
   logged: number;
   position?: LogPosition | undefined;
@@ -187,11 +189,12 @@ export class ServerPolls implements Disposable {
     const now = performance.now();
     if (now - polled.historyAsked < POINT_INTERVAL) return;
     polled.historyAsked = now;
-    const last = this.#history.last(polled);
+    const since = polled.lastPoint;
     const points = await observerClient(this.#access.actors, polled.id).history(
-      last === undefined ? {} : { since: last - ahead },
+      since === undefined ? {} : { since },
       { timeout: ANSWER_TIMEOUT },
     );
+    polled.lastPoint = points.at(-1)?.at ?? since;
     this.#history.add(polled, points.map((point) => ({ ...point, at: point.at + ahead })));
   }
 
@@ -215,7 +218,7 @@ export class ServerPolls implements Disposable {
     if (modules.length > 0 || !isFirst) this.#ensemble.setModules(polled, modules);
     const note = (change: "loaded" | "went back", { module, hash, at, by }: ModuleVersion) =>
       this.#ensemble.note({
-        at: change === "loaded" ? at + ahead : Date.now(),
+        at: change === "loaded" ? Math.min(at + ahead, Date.now()) : Date.now(),
         server: polled.id,
         change,
         details: shown(`${module} ${hash.slice(0, 12)} by ${by}`),

@@ -6,7 +6,7 @@
 import { controlClient, shutDownActor } from "../../runtime/ensemble/remote.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { observerClient } from "../../runtime/observation/observer_protocol.ts";
-import { escapeControls } from "../../runtime/safe_text.ts";
+import { escapeControls, quoted } from "../../runtime/safe_text.ts";
 import type { ActorServer } from "../../runtime/server/actor_server.ts";
 import { ADMIN } from "../../runtime/server/capabilities.ts";
 import { sameInstance } from "../../runtime/server/credentials.ts";
@@ -116,7 +116,7 @@ export class TerminalOperator implements Operator {
       throw new EnsembleError(`${server} has no such load, or went back from it before`);
     }
     const { module, hash, by, at } = found;
-    const loaded = `${module} ${hash.slice(0, 12)}, which ${by} loaded at ` +
+    const loaded = `${quoted(module)} ${hash.slice(0, 12)}, which ${quoted(by)} loaded at ` +
       new Date(at).toISOString();
     return this.#prepared(server, {
       what: `go back in ${server} from ${loaded}`,

@@ -1,5 +1,8 @@
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
 /**
- * The observer's page.
+ * The observer's page. It runs in a browser, whose types the lines above add for all modules of the
+ * project: a configuration of the folder's own would keep it out of the published package.
  *
  * @module
  */
