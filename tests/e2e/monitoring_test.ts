@@ -40,30 +40,30 @@ Deno.test("--http answers /ready as the program, the registry and a drain say", 
   `;
   const web1 = await ensemble.startServer("web1", ["--http", "0"], text);
   const url = await urlOf(web1);
-  const becomes = (status: number) =>
-    web1.until(async () => await statusOf(`${url}/ready`) === status, `answers ${status}`);
+  const isReady = () =>
+    web1.until(async () => await statusOf(`${url}/ready`) === 200, "answers that it is ready");
+  // On a busy machine, the short lease can run out at any time.
+  const fails = (check: string) =>
+    web1.until(async () => (await failedChecks(url)).includes(check), `fails the check ${check}`);
 
-  assert.deepEqual(await failedChecks(url), ["state"]);
+  await fails("state");
   assert.equal(await statusOf(`${url}/alive`), 200);
   await ensemble.lines("eval", "web1", "ensemble.ready().then(() => 1)");
-  await becomes(200);
+  await isReady();
   await ensemble.lines("eval", "web1", "globalThis.full = true");
-  await becomes(503);
-  assert.deepEqual(await failedChecks(url), ["queue"]);
+  await fails("queue");
   await ensemble.lines("eval", "web1", "globalThis.full = false");
-  await becomes(200);
+  await isReady();
 
   // The lease runs out when the registry has ended.
   await registry.kill();
-  await becomes(503);
-  assert.deepEqual(await failedChecks(url), ["registry"]);
+  await fails("registry");
   assert.equal(await statusOf(`${url}/ready?exclude=registry`), 200);
   // At the same port, as its successor.
   await ensemble.startRegistry("--http", new URL(registryUrl).host, "--lease", "2");
-  await becomes(200);
+  await isReady();
   await ensemble.lines("drain", "web1");
-  await becomes(503);
-  assert.ok((await failedChecks(url)).includes("state"));
+  await fails("state");
 });
 
 Deno.test("--http for other hosts needs a token, which SIGHUP has it read again", async () => {
