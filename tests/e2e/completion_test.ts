@@ -21,7 +21,7 @@ const ODD_NAMES = [
   "ké",
   "mback\\slash",
   "nbang!x",
-  "o#c",
+  "y#c",
   "pa|b>c&d",
   "q{a,b}",
   "t[x]",
