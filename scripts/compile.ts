@@ -10,8 +10,9 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { makeExecutable } from "../cli/executables/executable.ts";
+import type { MergedModules } from "../cli/executables/merged_files.ts";
 import { type Target, TARGETS } from "../cli/kit/build.ts";
-import { LAZY_BUILTINS, V8_FLAGS } from "./build_options.ts";
+import { LAZY_BUILTINS, MERGED, V8_FLAGS } from "./build_options.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const DIST = `${ROOT}dist`;
@@ -20,10 +21,20 @@ const SUMS = `${DIST}/SHA256SUMS`;
 const USAGE = `usage: deno task compile [--portable] [--target <${TARGETS.join("|")}>]`;
 
 /** The programs and their main modules. */
-const PROGRAMS: [name: string, entry: string, entries: string[]][] = [
+const PROGRAMS: {
+  readonly program: string;
+  readonly entry: string;
+  readonly entries?: string[];
+  readonly merged?: MergedModules;
+}[] = [
   // It contains the runtime, for the programs that it compiles.
-  ["gxensemble", `${ROOT}cli/main.ts`, [`${ROOT}mod.ts`]],
-  ["ensemble-registry", `${ROOT}cli/registry_main.ts`, []],
+  {
+    program: "gxensemble",
+    entry: `${ROOT}cli/main.ts`,
+    entries: [`${ROOT}mod.ts`],
+    merged: MERGED,
+  },
+  { program: "ensemble-registry", entry: `${ROOT}cli/registry_main.ts` },
 ];
 
 async function main(args: string[]): Promise<void> {
@@ -31,11 +42,10 @@ async function main(args: string[]): Promise<void> {
   await Deno.mkdir(DIST, { recursive: true });
   const source = await commit();
   const sums = await readSums();
-  for (const [program, entry, entries] of PROGRAMS) {
+  for (const { program, ...parts } of PROGRAMS) {
     const name = target === undefined ? program : `${program}-${target}`;
     const { path, form, size, sha256 } = await makeExecutable({
-      entry,
-      entries,
+      ...parts,
       output: `${DIST}/${name}`,
       name: program,
       portable,

@@ -11,7 +11,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { bundleProgram } from "../cli/executables/bundle.ts";
-import { LAZY_BUILTINS } from "./build_options.ts";
+import { LAZY_BUILTINS, MERGED } from "./build_options.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -56,6 +56,7 @@ async function bundle(directory: string, signal: AbortSignal): Promise<void> {
     project: ROOT,
     directory,
     lazyBuiltins: LAZY_BUILTINS,
+    merged: MERGED,
   });
   const { stdout } = await new Deno.Command(deno, { args: ["info", "--json"] }).output();
   const { denoDir } = JSON.parse(new TextDecoder().decode(stdout));

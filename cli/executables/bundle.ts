@@ -2,9 +2,9 @@
  * Bundles a program and all that it imports as JavaScript files in one directory.
  *
  * It uses `deno bundle`, with one file for each part that is loaded separately, so that code that a
- * command does not use is not even read. The output is then rewritten: built-in modules and modules
- * of the bundle load when they are used, not when the program starts (docs/performance.md has the
- * figures).
+ * command does not use is not even read. Files that a command loads one after the other are merged
+ * again, see `merged_files.ts`. The output is rewritten: built-in modules and modules of the bundle
+ * load when they are used, not when the program starts (docs/performance.md has the figures).
  *
  * @module
  */
@@ -13,6 +13,7 @@ import { basename, parse, relative } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { findImports } from "../modules/syntax.ts";
 import { denoReason, runDeno } from "../kit/deno_command.ts";
+import { type MergedModules, mergeFiles } from "./merged_files.ts";
 import { filesBelow } from "./work_directory.ts";
 
 /** Options of {@linkcode bundleProgram}. */
@@ -34,6 +35,8 @@ export interface BundleOptions {
    * export is imported. They must not be used while modules are evaluated.
    */
   readonly lazyBuiltins?: readonly string[];
+  /** See {@linkcode mergeFiles}. */
+  readonly merged?: MergedModules;
 }
 
 /** Optional dependencies of packages; `typescript` imports them in its own tests. */
@@ -72,6 +75,7 @@ export async function bundleProgram(
   for (const path of scripts) {
     await Deno.writeTextFile(path, await deferLoading(path, options.lazyBuiltins ?? []));
   }
+  if (options.merged) await mergeFiles(options.merged, { deno, signal, directory });
   // The files are named after the URLs of their modules.
   const first = scripts.find((path) =>
     decodeURIComponent(basename(path)) === `${parse(entries[0]).name}.js`

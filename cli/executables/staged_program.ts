@@ -18,6 +18,7 @@ import { parseJson, type Project } from "../modules/project.ts";
 import { writeRuntimeMap } from "../modules/runtime_module.ts";
 import { buildUnits } from "../modules/unit_building.ts";
 import { bundleProgram } from "./bundle.ts";
+import type { MergedModules } from "./merged_files.ts";
 import { filesBelow, type WorkDirectory } from "./work_directory.ts";
 
 /** Options of {@linkcode stageProgram}. */
@@ -35,6 +36,8 @@ export interface StageOptions {
   readonly include?: readonly string[];
   /** See {@linkcode bundleProgram}. */
   readonly lazyBuiltins?: readonly string[];
+  /** See {@linkcode bundleProgram}. */
+  readonly merged?: MergedModules;
   /** V8 flags. */
   readonly v8Flags?: readonly string[];
 }
@@ -85,6 +88,7 @@ export async function stageProgram(
     ...importMap !== undefined && { importMap },
     absent: await findDanglingImports(reader),
     lazyBuiltins: options.lazyBuiltins ?? [],
+    ...options.merged && { merged: options.merged },
   });
   const include = (options.include ?? []).map((path) => resolve(path));
   const missing = (server?.workers ?? []).filter((path) =>
