@@ -7,7 +7,7 @@
  * @module
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { EnsembleError, InvalidInputError } from "../runtime/errors.ts";
 import { formatEndpoint, type InternetAddress, isLoopback } from "../runtime/wire/address.ts";
@@ -57,6 +57,9 @@ export class PageServer implements Disposable {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #address: InternetAddress;
   readonly #http: Server;
+  /** The connections without a request, the oldest first. */
+  readonly #idle = new Set<Socket>();
+  #open = 0;
   #questions = 0;
 
   private constructor(address: InternetAddress, contents: PageContents) {
@@ -70,9 +73,7 @@ export class PageServer implements Disposable {
       connectionsCheckingInterval: LOOK_INTERVAL,
       keepAliveTimeout: REQUEST_TIMEOUT,
     }, (request, response) => void this.#respond(request, response));
-    this.#http.maxConnections = MAX_CONNECTIONS;
-    // Clients may leave at any time.
-    this.#http.on("connection", (socket) => socket.on("error", () => {}));
+    this.#http.on("connection", (socket) => this.#admit(socket));
   }
 
   /**
@@ -124,8 +125,30 @@ export class PageServer implements Disposable {
     this.#http.on("error", () => {});
   }
 
+  /**
+   * Takes a connection. If there are too many, the one ends that has been without a request for
+   * longest, so that silent clients do not keep the page out.
+   */
+  #admit(socket: Socket): void {
+    this.#idle.add(socket);
+    this.#open++;
+    socket.on("error", () => {}); // Clients may leave at any time.
+    socket.on("close", () => {
+      this.#idle.delete(socket);
+      this.#open--;
+    });
+    if (this.#open <= MAX_CONNECTIONS) return;
+    const [oldest = socket] = this.#idle;
+    oldest.destroy();
+  }
+
   async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { socket } = request;
+    this.#idle.delete(socket);
     response.on("error", () => {});
+    response.on("close", () => {
+      if (!socket.destroyed) this.#idle.add(socket);
+    });
     for (const [name, value] of Object.entries(this.#headers)) response.setHeader(name, value);
     try {
       await this.#answer(request, response);

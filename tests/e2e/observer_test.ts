@@ -130,22 +130,6 @@ Deno.test("the observer shows actors, groups, logs and history of a server", asy
   assert.match(await page.failure("servers/busy/actors?sort=age"), /cannot sort by age/);
 });
 
-Deno.test("the observer says which server does not answer, and shows the others", async () => {
-  await using ensemble = await RunningEnsemble.start();
-  const stopped = await ensemble.startServer("stopped");
-  await ensemble.startServer("other");
-  const { page: opened } = await observe(ensemble);
-  await using page = opened;
-  await page.until(() => page.servers.get("stopped")?.status, "its figures");
-  stopped.signal("SIGSTOP");
-  await page.until(() => page.servers.get("stopped")!.error, "that it does not answer");
-  assert.match(page.servers.get("stopped")!.error!, /no answer/);
-  const before = page.servers.get("other")!.status!.at;
-  await page.until(() => page.servers.get("other")!.status!.at > before, "news of the other");
-  stopped.signal("SIGCONT");
-  await page.until(() => !page.servers.get("stopped")!.error, "that it answers again");
-});
-
 Deno.test("the observer waits for a registry that has gone", async () => {
   await using ensemble = new RunningEnsemble();
   assert.equal((await ensemble.run("cookie")).code, 0);

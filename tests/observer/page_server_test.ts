@@ -177,6 +177,20 @@ Deno.test("PageServer listens only where other hosts cannot connect", async () =
   );
 });
 
+Deno.test("PageServer answers while silent clients have more connections than it takes", async () => {
+  using served = await Served.open();
+  const silent: Socket[] = [];
+  for (let i = 0; i < 300; i++) {
+    const socket = connect(served.port, "127.0.0.1");
+    socket.on("error", () => {});
+    await new Promise((resolve) => socket.once("connect", resolve));
+    silent.push(socket);
+  }
+  assert.equal(await (await served.fetch("")).text(), "<p>page</p>");
+  await eventually(() => silent.filter(({ destroyed }) => destroyed).length > 100, "their end");
+  for (const socket of silent) socket.destroy();
+});
+
 Deno.test("PageServer tells what failed in the words of the error", async () => {
   const failing = (error: EnsembleError) => ({
     views: { answer: () => Promise.reject(error) } as unknown as PageContents["views"],
