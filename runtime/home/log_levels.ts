@@ -81,21 +81,25 @@ export function changeLogLevel(
   if (logger !== root) logger.parentSinks = parentSinks;
   const until = duration === undefined ? undefined : Date.now() + duration;
   const end = () => {
-    restoreLogLevel(category);
-    onEnd?.();
+    if (restoreLogLevel(category)) onEnd?.();
   };
   const timer = duration === undefined ? undefined : setTimeout(end, duration);
   timer?.unref();
   changes.set(category, { logger, before, now: settingOf(logger), until, timer });
 }
 
-/** Sets the level of a category back to what it was before it was changed here. */
-export function restoreLogLevel(category: string): void {
+/**
+ * Sets the level of a category back to what it was before it was changed here.
+ *
+ * @returns whether it was changed here, and the program has not configured LogTape since.
+ */
+export function restoreLogLevel(category: string): boolean {
   const change = currentChange(category);
-  if (!change) return;
+  if (!change) return false;
   clearTimeout(change.timer);
   changes.delete(category);
   Object.assign(change.logger, change.before);
+  return true;
 }
 
 /** Sets the levels of all categories back. */

@@ -113,7 +113,7 @@ export function logHandlers(
       const whose = category === "" ? "all categories" : category;
       const seconds = duration === undefined ? {} : { seconds: duration / 1000 };
       const change = () => {
-        if (level === undefined) return restoreLogLevel(category);
+        if (level === undefined) return void restoreLogLevel(category);
         const onEnd = () =>
           logger.info("the level of {category} is as before", { category: whose });
         changeLogLevel(category, { level, duration, onEnd });

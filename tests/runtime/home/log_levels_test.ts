@@ -100,7 +100,7 @@ Deno.test("changeLogLevel works where the program has configured LogTape, whose 
   changeLogLevel("levels", { level: "debug" });
   assert.equal(logLevels().find(({ category }) => category === "levels")?.before, "info");
   configured("error");
-  restoreLogLevel("levels");
+  assert.equal(restoreLogLevel("levels"), false);
   assert.deepEqual(logLevels().filter(({ category }) => category === "levels"), [
     { category: "levels", level: "error" },
   ]);
