@@ -140,7 +140,8 @@ function edge(
 ): VNode | undefined {
   const [from, to] = [nodes.get(a), nodes.get(b)];
   if (!from || !to) return;
-  const busy = Math.min(4, Math.log10(1 + messagesPerSecond));
+  // In steps, so that a line is not drawn again for every small change of its rate.
+  const busy = Math.min(4, Math.round(4 * Math.log10(1 + messagesPerSecond)) / 4);
   return html`
     <path
       key=${`${a} ${b}`}

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { barriers, CHROMIUM } from "../chromium.ts";
+import { barriers, CHROMIUM, Chromium } from "../chromium.ts";
 import { testWith } from "../requirements.ts";
+import { CTRL_C, Terminal } from "../terminal.ts";
 import { evaluate, go, MAIN, Observed, shows } from "./observed_page.ts";
+import { RunningEnsemble } from "./running_ensemble.ts";
 
 testWith([CHROMIUM], {
   name: "the observer's page shows servers, and one that is killed",
@@ -121,6 +123,44 @@ testWith([CHROMIUM], {
     await page.keyboard.press("t");
     assert.equal(await theme(), "dark");
     assert.deepEqual(observed.chromium.errors, []);
+  },
+});
+
+testWith([CHROMIUM], {
+  name:
+    "a button of the observer's page asks in the terminal, and the page says when that has ended",
+  async fn() {
+    await using ensemble = await RunningEnsemble.start();
+    await ensemble.startServer("web1", [], MAIN);
+    await using terminal = new Terminal(ensemble.places, [
+      ...ensemble.places.program,
+      ...["observer", "--listen", "127.0.0.1:0", "--allow-actions"],
+    ]);
+    await using chromium = await Chromium.start();
+    const page = await chromium.open(await terminal.find(/http:\S+/));
+    await go(page, "servers/web1/actors");
+    const shutDown = page.getByRole("button", { name: "Shut tester down" });
+    await shutDown.click();
+    await shows(page, ".outcome", "Confirm it in the terminal");
+    await terminal.shows("shut down the actor tester");
+    terminal.type("n\r");
+    await terminal.shows("do it? No");
+    await shows(page, ".outcome-declined", "declined");
+    await shutDown.click();
+    await terminal.shows("shut down the actor tester");
+    terminal.type("y\r");
+    await terminal.shows("do it? Yes");
+    await shutDown.waitFor({ state: "detached" });
+    await go(page, "servers/web1/logs");
+    await page.getByRole("button", { name: "Set the log level of web1 to debug" }).click();
+    await terminal.shows("log level");
+    terminal.type("y\r");
+    await page.locator(".outcome-done").waitFor();
+    await shows(page, ".hint", "logs debug and up");
+    assert.deepEqual(chromium.errors, []);
+    terminal.type(CTRL_C);
+    await shows(page, "[role=alert]", "The observer does not answer");
+    await shows(page, ".link", "no connection");
   },
 });
 
