@@ -59,7 +59,12 @@ function Graph({ model }: { model: Model; revision: number }): VNode {
           ${left > 0 && ` (${left} quieter ones are not drawn)`}
         </p>
       </header>
-      <div class="graph-frame" ref=${frame} onMouseLeave=${() => setShownServer(undefined)}>
+      <div
+        class="graph-frame"
+        ref=${frame}
+        onMouseLeave=${() => setShownServer(undefined)}
+        onFocusOut=${() => setShownServer(undefined)}
+      >
         <svg
           viewBox=${viewBox(layout, { width, height, scale })}
           role="group"
