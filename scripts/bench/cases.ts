@@ -9,6 +9,7 @@ import { BACKLOGS } from "./cases/backlog.ts";
 import { IN_PROCESS } from "./cases/in_process.ts";
 import { LARGE_AND_SMALL } from "./cases/large_and_small.ts";
 import { LOADING } from "./cases/loading.ts";
+import { OBSERVED } from "./cases/observed.ts";
 import { MANY_PEERS } from "./cases/many_peers.ts";
 import { ONE_WAY, PAYLOAD_STREAMS } from "./cases/one_way.ts";
 import { OUTSTANDING_ASKS } from "./cases/outstanding.ts";
@@ -26,6 +27,7 @@ export const CASES: readonly Case[] = [
   ...TELEMETRY,
   ...IN_PROCESS,
   ...BACKLOGS,
+  ...OBSERVED,
   ...LOADING,
   ...PROCESSES,
 ];

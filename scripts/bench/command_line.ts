@@ -22,11 +22,12 @@ export const SCRIPT: Program = [Deno.execPath(), "run", "-A"];
 
 /** An ensemble whose files are in a directory, with a registry that runs from the sources. */
 export class CommandLineEnsemble implements AsyncDisposable {
-  readonly #env: Record<string, string>;
+  /** The environment of its commands and programs. */
+  readonly env: Record<string, string>;
   readonly #registry: RunningProgram;
 
   private constructor(env: Record<string, string>, registry: RunningProgram) {
-    this.#env = env;
+    this.env = env;
     this.#registry = registry;
   }
 
@@ -60,8 +61,15 @@ export class CommandLineEnsemble implements AsyncDisposable {
    */
   async time(command: readonly string[]): Promise<number> {
     const start = performance.now();
-    await run(command, this.#env);
+    await run(command, this.env);
     return performance.now() - start;
+  }
+
+  /** Starts a command from the sources. It has started when `ready` is in its output. */
+  async spawn(args: readonly string[], ready: string): Promise<RunningProgram> {
+    const [program, ...first] = SOURCES;
+    const options = { env: this.env, ready, quiet: true };
+    return await RunningProgram.start(program, [...first, ...args], options);
   }
 
   /** Ends the registry. */

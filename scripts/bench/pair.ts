@@ -65,7 +65,11 @@ function pair(parts: {
   };
 }
 
-async function measure(
+/**
+ * Runs the work `name` of a module in the process that measures, `client.ts`, with a duration in ms and a
+ * place, as JSON.
+ */
+export async function measure(
   module: string,
   name: string,
   args: string[],

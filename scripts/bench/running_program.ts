@@ -75,6 +75,11 @@ export class RunningProgram implements AsyncDisposable {
     return this.#text;
   }
 
+  /** Drops what it prints from now on, so that it never waits for a reader. */
+  async drain(): Promise<void> {
+    while (!(await this.#output.read()).done);
+  }
+
   /** Kills all that run, when the benchmark itself is made to end. */
   static killAll(): void {
     for (const running of this.#running) running.#kill();
