@@ -7,7 +7,7 @@
 import type { ActorSystem } from "../runtime/actor/actor_system.ts";
 import { controlClient } from "../runtime/ensemble/remote.ts";
 import { EnsembleError } from "../runtime/errors.ts";
-import type { LogPosition } from "../runtime/observation/log_protocol.ts";
+import type { LoggedRecord, LogPosition } from "../runtime/observation/log_protocol.ts";
 import { observerClient } from "../runtime/observation/observer_protocol.ts";
 import type { ModuleVersion, ServerStatus } from "../runtime/observation/status_protocol.ts";
 import { type EnsembleHistory, POINT_INTERVAL } from "./ensemble_history.ts";
@@ -47,8 +47,16 @@ const SILENT_AT_ONCE = 8;
 /** The interval in which it is decided which servers to ask, in ms. */
 const TICK = 100;
 
-/** The maximum numbers of modules, and of log records in one answer. */
+/** The maximum number of modules of a server that the page gets. */
 const MAX_MODULES = 200;
+
+/** The maximum number of modules that the time line names for one load. */
+const MAX_NOTED = 20;
+
+/** The maximum number of logs of which is known what was read. */
+const MAX_LOGS = 2_000;
+
+/** The maximum number of log records in one answer. */
 const MAX_RECORDS = 100;
 
 /** What is known of the polling of one instance of a server. */
@@ -83,6 +91,8 @@ export class ServerPolls implements Disposable {
   readonly #history: EnsembleHistory;
   readonly #access: ServerAccess;
   readonly #polled = new Map<string, Polled>();
+  /** The last record that was read of each log, which all servers of a process share. */
+  readonly #logs = new Map<string, number>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
   /** Creates it, switched off. */
@@ -227,13 +237,13 @@ export class ServerPolls implements Disposable {
       for (const load of loads.last.toReversed()) note("loaded", load);
       return;
     }
-    for (const version of answer) {
-      const earlier = before.get(version.module);
-      if (earlier?.hash === version.hash) continue;
+    const changed = answer.filter(({ module, hash }) => before.get(module)?.hash !== hash);
+    const present = new Set(answer.map(({ module }) => module));
+    const removed = [...before.values()].filter(({ module }) => !present.has(module));
+    for (const version of changed.slice(0, MAX_NOTED)) {
       note(isBack ? "went back" : "loaded", version);
     }
-    const present = new Set(answer.map(({ module }) => module));
-    for (const [module, version] of before) if (!present.has(module)) note("went back", version);
+    for (const version of removed.slice(0, MAX_NOTED)) note("went back", version);
   }
 
   /** Reads the warnings of the log if there are new ones. */
@@ -249,7 +259,21 @@ export class ServerPolls implements Disposable {
     // Otherwise there are more, which are read next time.
     if (records.length < MAX_RECORDS) polled.logged = logged;
     polled.position = position;
-    this.#ensemble.addLogs(records.map((record) => observedRecord(polled.id, record)));
+    const fresh = this.#unseen(position.log, records);
+    this.#ensemble.addLogs(fresh.map((record) => observedRecord(polled.id, record)));
+  }
+
+  /** The records that no other server of the same process has given. */
+  #unseen(log: string, records: readonly LoggedRecord[]): readonly LoggedRecord[] {
+    const last = this.#logs.get(log) ?? 0;
+    const fresh = records.filter(({ sequence }) => sequence > last);
+    this.#logs.delete(log);
+    this.#logs.set(log, fresh.at(-1)?.sequence ?? last);
+    if (this.#logs.size > MAX_LOGS) {
+      const [oldest] = this.#logs.keys();
+      this.#logs.delete(oldest!);
+    }
+    return fresh;
   }
 }
 
