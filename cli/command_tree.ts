@@ -12,6 +12,7 @@ import { callCommand, tellCommand } from "./commands/call.ts";
 import { compileCommand } from "./commands/compile.ts";
 import { completeCommand, completionsCommand } from "./commands/completions.ts";
 import { cookieCommand } from "./commands/cookie.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { drainCommand, undrainCommand } from "./commands/drain.ts";
 import { envCommand } from "./commands/env.ts";
 import { evalCommand } from "./commands/eval.ts";
@@ -72,6 +73,7 @@ export function commandTree(): CommandUnknownOpts {
     traceCommand(),
     profileCommand(),
     observerCommand(),
+    doctorCommand(),
     forgetCommand(),
     authorizeCommand(),
     retractCommand(),

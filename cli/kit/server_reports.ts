@@ -30,8 +30,18 @@ export interface Reporter {
 export interface ServerReport extends Reporter {
   /** Its state; absent if there is an error. */
   readonly status?: ServerStatus;
+  /** Its clock; absent if there is an error. */
+  readonly clock?: ClockOffset;
   /** Why there is none. */
   readonly error?: EnsembleError;
+}
+
+/** How far a server's clock is ahead of that of this process, measured by one request. */
+export interface ClockOffset {
+  /** The time by which it is ahead, in ms. */
+  readonly offset: number;
+  /** How much that may be wrong, in ms: half of the time that the answer took. */
+  readonly error: number;
 }
 
 /** The servers of a list: a set, or if that is undefined all that are registered, and the registry. */
@@ -84,7 +94,13 @@ export async function readReport(
         code: "DISCONNECTED",
       });
     }
-    return { ...reporter, status: await observers.ask(id, (observer) => observer.status()) };
+    const answer = await observers.ask(id, async (observer) => {
+      const began = Date.now();
+      const status = await observer.status();
+      const error = (Date.now() - began) / 2;
+      return { status, clock: { offset: status.now - began - error, error } };
+    });
+    return { ...reporter, ...answer };
   } catch (error) {
     const explained = await explainFailure(error, actors);
     if (!(explained instanceof EnsembleError)) throw explained; // A bug of the command itself.
