@@ -9,7 +9,10 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   ".": ["cli", "testing"],
   "testing": ["registry"],
   "cli": ["cli/commands"],
-  "cli/commands": ["cli/executables", "cli/observer", "cli/top", "cli/repl", "cli/completion"],
+  "cli/commands": [
+    ...["cli/executables", "cli/observer", "cli/doctor", "cli/top", "cli/repl", "cli/completion"],
+  ],
+  "cli/doctor": ["cli/kit"],
   "cli/top": ["cli/kit"],
   "cli/completion": ["cli/kit"],
   "cli/repl": ["cli/repl/editor"],
