@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatLogLevel } from "../../runtime/home/log_options.ts";
 import type { Flow, ServerStatus } from "../../runtime/observation/status_protocol.ts";
 import {
   formatAge,
@@ -137,7 +138,7 @@ export function formatStatus(status: ServerStatus): string[] {
     const { level, warnings, errors } = log;
     lines.push([
       "log",
-      `${level}, ${counted(warnings, "warning")}, ${counted(errors, "error")}`,
+      `${formatLogLevel(level)}, ${counted(warnings, "warning")}, ${counted(errors, "error")}`,
     ]);
   }
   if (status.http !== undefined) lines.push(["http", status.http]);

@@ -38,7 +38,7 @@ const HELP = [
   "mailbox   the messages in the longest mailbox, or in that of the actor",
   "handled/s the messages that actors took; in/s and out/s: from and to other servers",
   "time      the part of the time in which the actor was in handlers",
-  "trouble   servers that do not answer, then late and long ones: see gxensemble help status",
+  "trouble   servers that do not answer, then late ones and long mailboxes",
 ];
 
 /** The place of a list: what is selected, and what is seen. */

@@ -20,7 +20,7 @@ export function processorTime(): number {
 
 /** The memory of this host. */
 export function systemMemory(): ServerStatus["systemMemory"] {
-  return ifAllowed(() => {
+  return ifGranted([{ name: "sys", kind: "systemMemoryInfo" }], () => {
     const { total, available } = Deno.systemMemoryInfo();
     return { total, available };
   });
@@ -40,23 +40,35 @@ export function openFiles(): ServerStatus["openFiles"] {
 }
 
 function countFiles(): ServerStatus["openFiles"] {
-  return ifAllowed(() => {
+  const [directory, limits] = ["/proc/self/fd", "/proc/self/limits"];
+  const reading = [directory, limits].map((path) => ({ name: "read", path }) as const);
+  return ifGranted(reading, () => {
     // One of them is the directory that is read.
-    const count = Array.from(Deno.readDirSync("/proc/self/fd")).length - 1;
-    const limits = Deno.readTextFileSync("/proc/self/limits");
-    const [, limit] = /^Max open files +(\d+)/m.exec(limits) ?? [];
+    const count = Array.from(Deno.readDirSync(directory)).length - 1;
+    const [, limit] = /^Max open files +(\d+)/m.exec(Deno.readTextFileSync(limits)) ?? [];
     return { count, ...limit !== undefined && { limit: Number(limit) } };
   });
 }
 
 /** The name of the user that this process runs as. */
 export function processUser(): string | undefined {
-  return ifAllowed(() => process.getBuiltinModule("node:os").userInfo().username) ??
-    ifAllowed(() => Deno.uid()?.toString());
+  const name = () => process.getBuiltinModule("node:os").userInfo().username;
+  // It takes permissions that cannot all be asked for one by one.
+  return ifGranted([{ name: "sys" }], name) ??
+    ifGranted([{ name: "sys", kind: "uid" }], () => `uid ${Deno.uid()}`);
 }
 
-/** The result of reading something; undefined without the permission, or where there is no such thing. */
-function ifAllowed<Value>(read: () => Value): Value | undefined {
+/**
+ * The result of reading something; undefined without the permissions, for which Deno must not
+ * prompt, or where there is no such thing.
+ */
+function ifGranted<Value>(
+  permissions: readonly Deno.PermissionDescriptor[],
+  read: () => Value,
+): Value | undefined {
+  const isGranted = (permission: Deno.PermissionDescriptor) =>
+    Deno.permissions.querySync(permission).state === "granted";
+  if (!permissions.every(isGranted)) return undefined;
   try {
     return read();
   } catch {

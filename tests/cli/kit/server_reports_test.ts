@@ -58,6 +58,7 @@ Deno.test("all about one server is a block of lines, without what it does not kn
     loads: { count: 1, last: [{ module: "/a.ts", hash, at: NOW, by: "me@myhost", current: true }] },
     certificateEnd: NOW + 86_400_000,
     openFiles: { count: 20, limit: 1_024 },
+    log: { level: "warning", warnings: 1, errors: 0 },
     registry: { entries: 3, watchers: 2 },
   });
   assert.deepEqual(formatStatus(status), [
@@ -79,6 +80,7 @@ Deno.test("all about one server is a block of lines, without what it does not kn
     "               2026-01-02T03:04:05Z /a.ts 0123456789ab by me@myhost",
     "  open files   20 of 1,024",
     "  certificate  ends 2026-01-03T03:04:05Z, in 1d 0h",
+    "  log          WARN, 1 warning, 0 errors",
     "  registry     3 servers, 2 watchers",
   ]);
   const bare = formatStatus(statusOf("b"));
