@@ -26,7 +26,6 @@ import { within } from "../timeout.ts";
 import type { HandlerVersions } from "./handler_versions.ts";
 import { type Case, Mailbox, type MailboxOptions, type Taken } from "./mailbox.ts";
 import { findCase } from "./message_queue.ts";
-import type { MessageSpans } from "./message_spans.ts";
 import { ActorRef } from "./references.ts";
 import type { ActorBody, SpawnOptions } from "./spawn_options.ts";
 import type { ServiceProgram } from "./service.ts";
@@ -242,15 +241,6 @@ export class Actor<Service = any> {
    */
   get lines(): LineLimit {
     return this.#system.lines;
-  }
-
-  /**
-   * Makes spans of messages, if its server does.
-   *
-   * @internal
-   */
-  get spans(): MessageSpans | undefined {
-    return this.#system.spans;
   }
 
   /**
@@ -716,7 +706,8 @@ export class Actor<Service = any> {
     this.#waiting = undefined;
   }
 
-  #react<Result>({ envelope, reaction }: Taken<Result>): Result {
+  #react<Result>(taken: Taken<Result>): Result {
+    const { envelope, reaction } = taken;
     // It was killed between the arrival of the envelope and this turn.
     if (this.#dead) {
       this.#failEnded(envelope);
@@ -724,12 +715,10 @@ export class Actor<Service = any> {
     }
     this.#handled++;
     this.#system.handled++;
-    if (this.observation !== undefined) this.observation.taken(envelope);
     try {
-      const { spans } = this.#system;
-      const result = spans === undefined
+      const result = this.observation === undefined
         ? reaction.react(envelope.message as never, envelope)
-        : spans.react({ envelope, reaction }, this);
+        : this.observation.react(taken);
       if (envelope.replyExpected && !envelope.answered) this.requests.add(envelope);
       return result;
     } catch (error) {

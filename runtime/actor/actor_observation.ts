@@ -6,6 +6,8 @@
  * @module
  */
 import type { Actor } from "./actor.ts";
+import type { Taken } from "./mailbox.ts";
+import type { MessageSpans } from "./message_spans.ts";
 import type { Destination, Envelope } from "./messaging.ts";
 
 /** Is told of all that an actor does with messages. It must not throw. */
@@ -41,6 +43,8 @@ export class ActorObservation {
   readonly #actor: Actor;
   /** Whether the server measures handlers, or only the tracers need this. */
   isMeasured = false;
+  /** Makes spans of its messages, if its server does. */
+  spans: MessageSpans | undefined;
   /** Those that are told. */
   readonly tracers: Set<ActorTracer> = new Set<ActorTracer>();
   /** The time in handlers until `#since`, in ms. */
@@ -65,6 +69,14 @@ export class ActorObservation {
   /** See {@linkcode ActorTracer.arrived}. */
   arrived(envelope: Envelope): void {
     for (const tracer of this.tracers) tracer.arrived(envelope);
+  }
+
+  /** The actor has taken a message: has the reaction to it run, inside a span if there is one. */
+  react<Result>(taken: Taken<Result>): Result {
+    const { envelope, reaction } = taken;
+    this.taken(envelope);
+    if (this.spans !== undefined) return this.spans.react(taken, this.#actor);
+    return reaction.react(envelope.message as never, envelope);
   }
 
   /** See {@linkcode ActorTracer.taken}. */
@@ -156,9 +168,17 @@ function observe(actor: Actor): ActorObservation {
   return actor.observation ??= new ActorObservation(actor);
 }
 
+/** Has spans be made of the messages of an actor; undefined ends that. */
+export function makeSpans(actor: Actor, spans: MessageSpans | undefined): void {
+  if (spans) observe(actor).spans = spans;
+  else if (actor.observation) {
+    actor.observation.spans = undefined;
+    endUnused(actor);
+  }
+}
+
 function endUnused(actor: Actor): void {
   const { observation } = actor;
-  if (observation && !observation.isMeasured && observation.tracers.size === 0) {
-    actor.observation = undefined;
-  }
+  if (!observation || observation.isMeasured || observation.spans) return;
+  if (observation.tracers.size === 0) actor.observation = undefined;
 }

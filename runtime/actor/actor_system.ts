@@ -9,7 +9,7 @@ import { ActorError, DisconnectedError, EnsembleError, InvalidInputError } from 
 import { LineLimit } from "../line_limit.ts";
 import { asError, describeThrown } from "../error_report.ts";
 import { Actor } from "./actor.ts";
-import { endMeasuring, measureActor } from "./actor_observation.ts";
+import { endMeasuring, makeSpans, measureActor } from "./actor_observation.ts";
 import {
   type AskOptions,
   DEFAULT_ASK_TIMEOUT,
@@ -88,7 +88,7 @@ export class ActorSystem implements Messaging, Receiver {
    */
   guard: Guard | undefined;
   /**
-   * Makes spans of messages. Without one, nothing is done for that.
+   * Makes spans of messages; see {@linkcode ActorSystem.makeSpans}.
    *
    * @internal
    */
@@ -249,6 +249,7 @@ export class ActorSystem implements Messaging, Receiver {
     if (actor.name !== undefined) this.#byName.set(actor.name, actor);
     actor.group.add(actor);
     if (this.#measuresHandlers) measureActor(actor);
+    if (this.spans) makeSpans(actor, this.spans);
     void actor.ended.then((error) => this.#onEnded(actor, error));
     return actor;
   }
@@ -327,6 +328,12 @@ export class ActorSystem implements Messaging, Receiver {
     return this.#bySerial.size;
   }
 
+  /** Has spans be made of all messages from now on; undefined ends that. */
+  makeSpans(spans: MessageSpans | undefined): void {
+    this.spans = spans;
+    for (const actor of this.actors()) makeSpans(actor, spans);
+  }
+
   /** All living actors, in the order they started. */
   actors(): Actor[] {
     return this.#bySerial.values();
@@ -352,7 +359,7 @@ export class ActorSystem implements Messaging, Receiver {
       replyExpected,
       false,
     );
-    if (this.spans !== undefined) this.spans.told(envelope, this.#named(target));
+    if (this.spans !== undefined) this.#told(envelope, target);
     return this.#post(target, envelope) ? nonce : undefined;
   }
 
@@ -689,6 +696,10 @@ export class ActorSystem implements Messaging, Receiver {
     return ref;
   }
 
+  #told(envelope: Envelope, target: ActorRef | ActorId): void {
+    this.spans!.told(envelope, this.#named(target));
+  }
+
   /** The reference of a destination, by its name if it is an actor of this server that has one. */
   #named(target: ActorRef | ActorId): ActorRef {
     const ref = target instanceof ActorRef ? target : new ActorRef(this.id, target);
@@ -769,7 +780,7 @@ function copyFor(actor: Actor, envelope: Envelope): Envelope {
   );
   copy.expires = envelope.expires;
   copy.session = envelope.session;
-  copy.trace = envelope.trace;
+  if (envelope.trace !== undefined) copy.trace = envelope.trace;
   return copy;
 }
 

@@ -391,7 +391,7 @@ function requestCase(self: Actor, type: string, how: {
         },
       );
       if (!concurrent) return settled;
-      self.spans?.continues(envelope, settled);
+      self.observation?.spans?.continues(envelope, settled);
     },
   };
 }
@@ -427,9 +427,9 @@ interface Outcome {
 
 function fail(context: HandlerContext, error: unknown, outcome: Outcome): void {
   const { envelope } = context;
-  const { observation, spans } = outcome.self;
+  const { observation } = outcome.self;
   if (!envelope.replyExpected) observation?.failed(envelope, error);
-  spans?.failed(envelope, error);
+  observation?.spans?.failed(envelope, error);
   context.fail(error);
   logFailure(envelope, error, outcome);
 }

@@ -153,7 +153,7 @@ export class CallSpans implements MessageSpans, Disposable {
       "server.address": dest.server,
     };
     const begun = this.#begin(SpanKind.CLIENT, attributes, context.active());
-    envelope.trace = outgoingTrace(begun.context);
+    markTrace(envelope, begun.context);
     return new CallSpan({ ...begun, histogram: this.#asked, attributes, isRequest: true });
   }
 
@@ -167,7 +167,7 @@ export class CallSpans implements MessageSpans, Disposable {
       "messaging.operation.type": "send",
     };
     const begun = this.#begin(SpanKind.PRODUCER, attributes, context.active());
-    envelope.trace = outgoingTrace(begun.context);
+    markTrace(envelope, begun.context);
     begun.span?.end();
   }
 
@@ -295,6 +295,12 @@ export class CallSpans implements MessageSpans, Disposable {
     const span = this.#tracer.startSpan(nameOf(attributes), { kind, attributes }, parent);
     return { span, context: trace.setSpan(parent, span) };
   }
+}
+
+/** Has a message carry the trace of a context. */
+function markTrace(envelope: Envelope, from: Context): void {
+  const trace = outgoingTrace(from);
+  if (trace) envelope.trace = trace;
 }
 
 /** A message that an actor has taken, and the context that it came with. */

@@ -20,7 +20,8 @@ export class Telemetry implements Disposable {
   constructor({ id, actors }: Pick<ActorServer, "id" | "actors">) {
     this.#actors = actors;
     this.#resources.use(traceLog());
-    actors.spans = this.#spans = this.#resources.use(new CallSpans(id));
+    this.#spans = this.#resources.use(new CallSpans(id));
+    actors.makeSpans(this.#spans);
   }
 
   /** Has the metrics of the server be collected. */
@@ -30,7 +31,7 @@ export class Telemetry implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#actors.spans = undefined;
+    this.#actors.makeSpans(undefined);
     this.#resources[Symbol.dispose]();
   }
 }

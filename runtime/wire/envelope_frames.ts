@@ -193,7 +193,7 @@ export class IncomingFrame {
       (this.#flags & FLAG_REPLY_EXPECTED) !== 0,
       (this.#flags & FLAG_FAILED) !== 0,
     );
-    envelope.trace = this.#trace;
+    if (this.#trace !== undefined) envelope.trace = this.#trace;
     return envelope;
   }
 }
