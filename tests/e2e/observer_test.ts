@@ -7,7 +7,7 @@ import type {
   LogTail,
   ServerHistory,
 } from "../../observer/page/page_protocol.ts";
-import { Terminal } from "../terminal.ts";
+import { CTRL_C, Terminal } from "../terminal.ts";
 import { installAdministrator } from "./administrator.ts";
 import { PageClient } from "./page_client.ts";
 import { RunningEnsemble, type RunningProcess } from "./running_ensemble.ts";
@@ -227,6 +227,13 @@ Deno.test("the observer does what the page asks for when it is confirmed in the 
   await terminal.shows("do it? No");
   assert.deepEqual(await declined, { outcome: "declined", message: "the operator declined" });
 
+  const unknown = page.act({ action: "go-back", server: "busy", load: "none" });
+  assert.match((await unknown).message, /no such load/);
+  const interrupted = page.act({ action: "set-log-level", server: "busy", level: "error" });
+  await terminal.shows("set the log level of busy to error");
+  terminal.type(CTRL_C);
+  assert.equal((await interrupted).outcome, "declined");
+
   const done = page.act({ action: "shut-down-actor", server: "busy", actor: serial });
   await terminal.shows(`shut down the actor helper (${serial}) of busy`);
   terminal.type("y\r");
@@ -261,7 +268,7 @@ Deno.test("the observer does what the page asks for when it is confirmed in the 
     () => page.timeline.some(({ change }) => change === "went back"),
     "that it went back",
   );
-  assert.equal(page.timeline.filter(({ change }) => change === "action").length, 4);
+  assert.equal(page.timeline.filter(({ change }) => change === "action").length, 6);
 
   const essential = await page.act({ action: "shut-down-actor", server: "busy", actor: "loader" });
   assert.equal(essential.outcome, "failed");
