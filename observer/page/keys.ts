@@ -4,6 +4,7 @@
  * @module
  */
 import { viewLink, VIEWS } from "./routes.ts";
+import { rowFocuses } from "./table.ts";
 
 /** What keys do that no element of the page does alone. */
 export interface KeyActions {
@@ -58,9 +59,9 @@ function press(key: string, { openHelp, changeTheme }: KeyActions): boolean {
 /** With the focus outside of tables, the arrow goes to the first table of the view. */
 function focusFirstRow(): boolean {
   if (document.activeElement?.closest("tbody, svg, [tabindex='0']")) return false;
-  const first = document.querySelector<HTMLElement>("main tbody tr > :first-child a");
+  const [first] = rowFocuses(document);
   first?.focus();
-  return first !== null;
+  return first !== undefined;
 }
 
 function nextTab(step: number): void {

@@ -31,7 +31,7 @@ export interface Column<Row> {
 export interface TableProps<Row> {
   /** What the table has, for screen readers. */
   readonly caption: string;
-  /** Its columns. The first cell of each row is its header, and should contain a link. */
+  /** Its columns. The first cell of each row is its header. */
   readonly columns: readonly Column<Row>[];
   /** Its rows, in an order that stays if they are not sorted. */
   readonly rows: readonly Row[];
@@ -130,7 +130,7 @@ function bodyCell<Row>(column: Column<Row>, row: Row, isFirst: boolean): VNode {
   const content = cell ? cell(row) : value?.(row);
   const classes = classOf(isNumber, from);
   return isFirst
-    ? html`<th key=${name} scope="row" class=${classes}>${content}</th>`
+    ? html`<th key=${name} scope="row" class=${classes} tabindex="-1">${content}</th>`
     : html`<td key=${name} class=${classes}>${content}</td>`;
 }
 
@@ -197,14 +197,21 @@ function useVisibleRows(
   return { first: begin, end: Math.min(count, begin + shown) };
 }
 
-/** Moves the focus between the links of rows. */
+/** What gets the focus in each row that is drawn: its first link, or else its header. */
+export function rowFocuses(table: ParentNode): HTMLElement[] {
+  return [...table.querySelectorAll<HTMLElement>("tbody th")].map((header) =>
+    header.querySelector("a") ?? header
+  );
+}
+
+/** Moves the focus between rows. */
 function moveBetweenRows(event: KeyboardEvent & { currentTarget: HTMLElement }): void {
   const target = event.target as HTMLElement;
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (step === undefined || target.closest("select, input")) return;
-  const links = [...event.currentTarget.querySelectorAll<HTMLElement>("tr > :first-child a")];
-  const at = links.findIndex((link) => link.closest("tr") === target.closest("tr"));
-  const next = links[at + step];
+  const focuses = rowFocuses(event.currentTarget.parentElement!);
+  const at = focuses.findIndex((each) => each.closest("tr") === target.closest("tr"));
+  const next = focuses[at + step];
   if (!next) return;
   event.preventDefault();
   next.focus();

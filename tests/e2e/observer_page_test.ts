@@ -115,6 +115,8 @@ testWith([CHROMIUM], {
     await page.keyboard.press("]");
     await shows(page, ".tabs a[aria-current]", "Actors");
     await shows(page, "tbody tr", "stuck");
+    await page.keyboard.press("ArrowDown");
+    assert.ok(await evaluate(page, 'document.activeElement.matches("tbody th")'));
     await page.keyboard.press("Escape");
     await shows(page, "h1", "Servers");
     const theme = () => evaluate<string>(page, "document.documentElement.dataset.theme");
