@@ -170,9 +170,7 @@ async function report(
   },
 ): Promise<void> {
   const { hottestFunctions } = await import("../kit/profile_file.ts");
-  const functions = isCpu
-    ? hottestFunctions(JSON.parse(await Deno.readTextFile(path)), MOST_FUNCTIONS)
-    : [];
+  const functions = isCpu ? hottestFunctions(await Deno.readTextFile(path), MOST_FUNCTIONS) : [];
   if (options.json) {
     return printJson({ server, path, bytes, ...isCpu && { functions } });
   }

@@ -6,6 +6,7 @@
 import type { Client } from "../../runtime/actor/service.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { syncDirectoryOf } from "../../runtime/home/files.ts";
+import { shorten } from "../../runtime/safe_text.ts";
 import type { ObserverHandlers } from "../../runtime/observation/observer_protocol.ts";
 import type { KeptProfile } from "../../runtime/observation/profile_protocol.ts";
 
@@ -64,9 +65,19 @@ export interface HotFunction {
   readonly place: string;
 }
 
-/** The functions of a processor profile that took the most time, at most `most`. */
-export function hottestFunctions(profile: unknown, most: number): HotFunction[] {
-  const { nodes, samples = [], timeDeltas = [] } = profile as CpuProfile;
+/**
+ * The functions of a processor profile that took the most time, at most `most`; none if the text,
+ * which comes from a server, is no such profile.
+ */
+export function hottestFunctions(text: string, most: number): HotFunction[] {
+  try {
+    return hottestOf(JSON.parse(text), most);
+  } catch {
+    return [];
+  }
+}
+
+function hottestOf({ nodes, samples, timeDeltas }: CpuProfile, most: number): HotFunction[] {
   const functionOf = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
   const times = new Map<string, { time: number; frame: CallFrame }>();
   let total = 0;
@@ -85,16 +96,16 @@ export function hottestFunctions(profile: unknown, most: number): HotFunction[] 
   return [...times.values()].sort((a, b) => b.time - a.time).slice(0, most)
     .map(({ time, frame }) => ({
       share: total === 0 ? 0 : time / total,
-      name: frame.functionName || "(anonymous)",
-      place: frame.url === "" ? "" : `${shortPlace(frame.url)}:${frame.lineNumber + 1}`,
+      name: shorten(`${frame.functionName}` || "(anonymous)"),
+      place: frame.url === "" ? "" : shorten(`${shortPlace(frame.url)}:${frame.lineNumber + 1}`),
     }));
 }
 
 /** A profile in the form of V8's inspector protocol: `Profiler.Profile`. */
 interface CpuProfile {
   readonly nodes: readonly { readonly id: number; readonly callFrame: CallFrame }[];
-  readonly samples?: readonly number[];
-  readonly timeDeltas?: readonly number[];
+  readonly samples: readonly number[];
+  readonly timeDeltas: readonly number[];
 }
 
 interface CallFrame {

@@ -12,6 +12,7 @@ import type { HandlerContext } from "../../runtime/actor/handler_context.ts";
 import { type Handlers, serviceBody } from "../../runtime/actor/service.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import type { LoggedRecord } from "../../runtime/observation/log_protocol.ts";
+import type { TraceRecord } from "../../runtime/observation/trace_protocol.ts";
 import type { ServerStatus } from "../../runtime/observation/status_protocol.ts";
 import type { Expansion } from "../../runtime/repl/repl_protocol.ts";
 import { INSTANCE_LENGTH } from "../../runtime/server/credentials.ts";
@@ -180,8 +181,22 @@ function hostileObserver(): Handlers {
   };
   const notJson = { ...record, properties: ATTACK };
   const levels = [{ category: ATTACK, level: "info" }];
+  const profile = new TextEncoder().encode(JSON.stringify({
+    nodes: [{ id: 1, callFrame: { functionName: ATTACK, url: `/${ATTACK}`, lineNumber: 0 } }],
+    samples: [1, 1],
+    timeDeltas: [1, 1],
+  }));
+  const traced: TraceRecord[] = [
+    { kind: "took", number: 1, at: 0, peer: ATTACK, type: ATTACK, text: ATTACK, waited: 0 },
+    { kind: "failed", number: 1, at: 0, text: ATTACK, elapsed: 0 },
+  ];
   return {
     status: () => status,
+    beginTrace: () => ({ trace: 1 }),
+    followTrace: () => ({ records: traced, lost: 1, end: { why: "actor", reason: ATTACK } }),
+    profileProcessor: () => ({ profile: 1, size: profile.length }),
+    readProfile: () => profile,
+    dropProfile: () => {},
     readLog: () => ({
       records: [record, notJson],
       position: { log: ATTACK, sequence: 2 },

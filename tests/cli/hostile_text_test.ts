@@ -107,6 +107,22 @@ Deno.test("gxensemble prints no control characters from a server to a pipe", asy
         assert.deepEqual(first.properties, { [ATTACK]: ATTACK });
         assert.equal(second.properties, ATTACK);
       }],
+      [["trace", "answering@rogue"], ({ stdout, stderr }) => {
+        assert.equal(
+          stdout,
+          `00:00:00.000 #1 took ${VISIBLE_ATTACK} from ${VISIBLE_ATTACK}, waited 0.000 ms: ` +
+            `${VISIBLE_ATTACK}\n00:00:00.000 #1 failed after 0.000 ms: ${VISIBLE_ATTACK}\n`,
+        );
+        assert.match(stderr, /answering@rogue has ended/);
+      }],
+      [
+        ["profile", "rogue", "--cpu", "1ms", "-f", "-o", `${ensemble.places.directory}/profile`],
+        ({ stdout }) =>
+          assert.equal(
+            stdout.split("\n")[1],
+            `100.0 %\t${VISIBLE_ATTACK}\t/${VISIBLE_ATTACK}:1`,
+          ),
+      ],
       [["log-level", "rogue"], ({ stdout }) => {
         assert.equal(stdout, `${VISIBLE_ATTACK}\tINFO\t-\t-\n`);
       }],

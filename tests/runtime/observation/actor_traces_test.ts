@@ -9,6 +9,7 @@ import { followActor } from "../../../runtime/observation/trace_following.ts";
 import type { TraceEnd, TraceRecord } from "../../../runtime/observation/trace_protocol.ts";
 import { encodePem } from "../../../runtime/pki/pem.ts";
 import { testEnsemble } from "../../../testing/test_ensemble.ts";
+import { stopClock } from "../../fake_clock.ts";
 import { CapturedLogs, eventually } from "../server/captured_logs.ts";
 
 /** A trace whose parts are read all the time. */
@@ -162,6 +163,23 @@ Deno.test("a trace ends when its time is over, and when its console is lost", as
   await lost.stop();
   await failed;
   await eventually(() => service.observation === undefined, "the trace has ended");
+});
+
+Deno.test("a trace that is not followed ends", async () => {
+  await using ensemble = await testEnsemble();
+  const a = await ensemble.startServer("a");
+  const client = await ensemble.startServer();
+  const service = a.serve("service", handlers);
+  using clock = stopClock("setTimeout", "clearTimeout");
+  const observer = observerClient(client, "a");
+  const { trace } = await observer.beginTrace({ actor: "service", count: 1, time: 600_000 });
+  clock.tick(14_000);
+  await observer.followTrace({ trace: trace!, wait: 0 });
+  clock.tick(14_000);
+  assert.ok(service.observation);
+  clock.tick(2_000);
+  assert.equal(service.observation, undefined);
+  await assert.rejects(observer.followTrace({ trace: trace!, wait: 0 }), /has no trace 1/);
 });
 
 Deno.test("a trace leaves out what is too much, and says how much", async () => {
