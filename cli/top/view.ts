@@ -136,7 +136,7 @@ export class View {
   /** The lines of the screen. */
   render({ columns, rows }: { readonly columns: number; readonly rows: number }): string[] {
     const head = this.#head(columns);
-    const foot = rows >= LEAST_ROWS ? [this.#foot(columns)] : [];
+    const foot = rows >= LEAST_ROWS ? [...this.#trouble(columns), this.#foot(columns)] : [];
     const room = Math.max(1, rows - head.length - foot.length);
     const body = this.#isHelp
       ? HELP.slice(0, room).map((line) => cut(line, columns))
@@ -321,6 +321,13 @@ export class View {
       lines.push(this.#paint(text, RED));
     }
     return lines;
+  }
+
+  /** Why the selected server does not answer. */
+  #trouble(columns: number): string[] {
+    if (this.#isHelp || this.#opened !== undefined) return [];
+    const { error } = this.#listedServers()[this.#servers.index] ?? {};
+    return error ? [this.#paint(cut(escapeControls(error.message), columns), RED)] : [];
   }
 
   #foot(columns: number): string {

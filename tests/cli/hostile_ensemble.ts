@@ -52,7 +52,8 @@ export class HostileEnsemble implements AsyncDisposable {
   /** The places of commands. */
   readonly places: TemporaryEnsemble = new TemporaryEnsemble();
   readonly #local = new LocalEnsemble();
-  readonly #store = new MemoryStore();
+  /** Nobody renews the leases of servers that refuse connections. */
+  readonly #store = new MemoryStore({ lease: 600_000 });
   readonly #listeners: Deno.Listener[] = [];
 
   private constructor() {}

@@ -19,7 +19,7 @@ function viewOf(count: number, options: Partial<ViewOptions> = {}) {
   const feed: { -readonly [Part in keyof Shown]: Shown[Part] } = {
     reports: Array.from({ length: count }, (_, index): ServerReport => {
       const id = `s${index + 1}`;
-      if (id === "s2") return { id, error: new EnsembleError("s2 is away") };
+      if (id === "s2") return { id, error: new EnsembleError("away: s2") };
       return { id, status: statusOf(id, { cpu: index / 100 }) };
     }),
     busiest: undefined,
@@ -67,8 +67,10 @@ Deno.test("the list of servers begins with the worst, and keys move, sort and re
   assert.deepEqual(list(), { names: ["s2", "s1", "s3", "s4", "s5"], selected: "s2" });
   assert.match(lines()[0]!, /every 2 s {2}5 servers: 1 no answer, 4 up; /);
   assert.match(lines()[2]!.replace(MARK, ""), /^s2 +no answer /);
+  assert.equal(lines().at(-2), "away: s2", "why the selected one does not answer");
   type("down", "j");
   assert.equal(list().selected, "s3");
+  assert.equal(lines().at(-2), "");
   type("s", "s");
   assert.deepEqual(list(), { names: ["s5", "s4", "s3", "s1", "s2"], selected: "s3" });
   assert.match(lines().at(-1)!, /s order: cpu {3}/);
