@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { installAdministrator } from "./administrator.ts";
 import { RunningEnsemble } from "./running_ensemble.ts";
 
 const SERVICE = `
@@ -72,4 +73,35 @@ Deno.test("trace ends in the server with Ctrl-C, and with the actor, and names u
   assert.deepEqual(events[2], { event: "end", why: "actor", reason: "killed" });
   assert.match(second.log.at(-1)!, /^\.\.\. counter@a has ended: killed$/);
   assert.match(await ensemble.failure("trace", "countr@a"), /^unknown actor: countr@a/);
+});
+
+Deno.test("trace and profile ask for the passphrase where an administrator is set up", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const { right, wrong } = await installAdministrator(ensemble);
+  const server = await ensemble.startServer("a", [], SERVICE);
+  const trace = ensemble.spawn("trace", "counter@a", "--count", "1", ...right);
+  await trace.logged(/tracing counter@a/);
+  await ensemble.lines("call", "counter@a", "add", "amount=1");
+  assert.equal(await trace.exit(), 0);
+  assert.equal(trace.output.length, 2);
+  const ofPart = await ensemble.run("trace", "server@a", "--for", "1ms", ...right);
+  assert.equal(ofPart.code, 0, ofPart.stderr);
+  const file = ensemble.path("a.cpuprofile");
+  await ensemble.lines("profile", "a", "--cpu", "10ms", "-o", file, ...right);
+  assert.match(
+    await ensemble.failure("trace", "counter@a", ...wrong),
+    /passphrase/,
+  );
+  const audited = (await server.logs(7, / audit: /)).map((line) =>
+    /audit: (\w+ \w+) .*?(capabilities=\w+|actor=\w+|time=\d+)/.exec(line)?.slice(1).join(" ")
+  );
+  assert.deepEqual(audited, [
+    "elevation allowed capabilities=observer",
+    "trace allowed actor=counter",
+    "elevation allowed capabilities=admin",
+    "trace allowed actor=server",
+    "elevation allowed capabilities=admin",
+    "profile allowed time=10",
+    "elevation refused capabilities=observer",
+  ]);
 });
