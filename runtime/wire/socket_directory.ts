@@ -21,9 +21,10 @@ const LOCK_RETRY = 5;
 
 const ADVICE = "set ENSEMBLE_SOCKET_DIR to a directory of yours, for all servers and commands";
 
-/** The directory that contains a socket. */
+/** The directory that contains a socket or a file; `.` for a name alone. */
 export function directoryOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/")) || "/";
+  const end = path.lastIndexOf("/");
+  return end < 0 ? "." : path.slice(0, end) || "/";
 }
 
 /**

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { EnsembleError } from "../../../runtime/errors.ts";
 import { localUnixAddress } from "../../../runtime/wire/address.ts";
-import { lockDirectory, requirePrivateDirectory } from "../../../runtime/wire/socket_directory.ts";
+import {
+  directoryOf,
+  lockDirectory,
+  requirePrivateDirectory,
+} from "../../../runtime/wire/socket_directory.ts";
 import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
 
 /** Directories of one test. */
@@ -176,4 +180,16 @@ Deno.test("lockDirectory takes no lock on a file that was removed", async () => 
   };
   using _held = await lockDirectory(directories.path);
   await assert.rejects(lockDirectory(directories.path, 20), /another process has held/);
+});
+
+Deno.test("directoryOf gives the directory of a path, and that of a name alone", () => {
+  for (
+    const [path, directory] of [
+      ["/run/gx/a", "/run/gx"],
+      ["/a", "/"],
+      ["gx/a", "gx"],
+      ["./a", "."],
+      ["a", "."],
+    ] as const
+  ) assert.equal(directoryOf(path), directory, path);
 });
