@@ -431,6 +431,9 @@ export class ActorSystem implements Messaging, Receiver {
   answer(envelope: Envelope, source: ActorRef, value: unknown, failed: boolean): void {
     const dest = envelope.source;
     this.spans?.answered(envelope, value, failed);
+    // The ask has failed already, with the connection. A console that followed is often gone, and
+    // that is no reason to look for it, and to warn that it is not found.
+    if (envelope.session?.ended && answersAsk(envelope.nonce)) return;
     try {
       this.#post(dest, answerTo(envelope, source, this.#takeNonce() + 1, value, failed));
     } catch (error) {

@@ -192,7 +192,7 @@ export class Envelope<Message = unknown> {
    *
    * @internal
    */
-  session: object | undefined = undefined;
+  session: { readonly ended: boolean } | undefined = undefined;
   /**
    * The type of its message, while it is in a mailbox.
    *

@@ -847,6 +847,33 @@ Deno.test("sending to an invalid server id fails at once, and has no other effec
   assert.deepEqual(LocalEnsemble.peers(a), ["registry"]);
 });
 
+Deno.test("an answer is dropped without a warning when the server that asked is gone", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  const lookups: string[] = [];
+  await ensemble.startRegistry(undefined, notingRegistry({ lookups }));
+  const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<number>();
+  b.actors.serve("late", {
+    get: () => {
+      asked.resolve();
+      return answer.promise;
+    },
+  });
+  const failed = assert.rejects(a.actors.ask(refTo("b", "late"), { type: "get" }));
+  await asked.promise;
+  // It does not wait for the answer, as a console that is killed.
+  await Promise.all([a.stop({ grace: 0 }), failed]);
+  await eventually(() => b.session("a") === undefined, "a is gone");
+  lookups.length = 0;
+  answer.resolve(1);
+  // What is looked up for the answer comes before this.
+  await assert.rejects(ping(b.actors, "nosuch"), { code: "UNKNOWN_SERVER" });
+  assert.deepEqual(lookups, ["nosuch"]);
+  assert.deepEqual(logs.matching(/dropped/), []);
+});
+
 Deno.test("a server that the registry has as unreachable is not dialled", async () => {
   await using ensemble = new LocalEnsemble();
   const registry = await ensemble.startRegistry(new MemoryStore({ lease: 500 }));
