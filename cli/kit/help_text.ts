@@ -10,7 +10,7 @@ import type {
   HelpConfiguration,
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
-import { ArgumentUnless, variablesOf } from "./declaration.ts";
+import { ArgumentUnless, passesOptionsThrough, variablesOf } from "./declaration.ts";
 import { GLOBAL_OPTIONS, ROLL_OUTS, SEVERAL_SERVERS } from "./options.ts";
 
 /**
@@ -104,7 +104,12 @@ function formatUsage(command: CommandUnknownOpts, helper: Help): string {
   const parts = [
     ...(command.commands.length > 0 ? ["<command>", "command-arg ..."] : []),
     ...(command.options.some((option) => !isGlobal(option)) ? ["[command-option ...]"] : []),
-    ...command.registeredArguments.map(formatArgumentUsage),
+    ...command.registeredArguments.map((argument) =>
+      // The arguments of a program: the command does not know whether they are optional.
+      argument.variadic && passesOptionsThrough(command)
+        ? `<${argument.name()}> ...`
+        : formatArgumentUsage(argument)
+    ),
   ];
   let text = "";
   let line = `Usage: ${fullName(command)}`;
@@ -124,10 +129,9 @@ function formatCommands(parent: CommandUnknownOpts, helper: Help): string[] {
   return formatItems("Commands:", items, helper);
 }
 
-/** `<server-id>`, `[<actor-id>]` if optional, `<main-args> ...` if repeatable. */
+/** `<server-id>`, `[<actor-id>]` if optional, both with ` ...` if repeatable. */
 function formatArgumentUsage(argument: Argument): string {
-  const name = `<${argument.name()}>`;
-  if (argument.variadic) return `${name} ...`;
+  const name = `<${argument.name()}>${argument.variadic ? " ..." : ""}`;
   return argument.required || argument instanceof ArgumentUnless ? name : `[${name}]`;
 }
 

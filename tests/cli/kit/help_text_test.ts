@@ -220,6 +220,21 @@ Deno.test("help is as wide as the terminal, and stacked in a narrow one", async 
   assert.equal(await helpAt(200, unknown), await helpAt(80), "a terminal of no known width");
 });
 
+Deno.test("the help of a command shows which arguments it can do without", async () => {
+  using ensemble = new TemporaryEnsemble();
+  for (
+    const [command, usage] of [
+      ["status", "[command-option ...] [<server-id> ...] shows "],
+      ["call", "[command-option ...] <actor@server> <type> [<argument> ...] sends "],
+      ["lookup", "[command-option ...] <server-or-role> ... looks "],
+      ["log-level", "[command-option ...] <server-id> [<level>] [<category>] shows "],
+    ] as const
+  ) {
+    const text = (await ensemble.run("help", command)).stdout.replace(/\s+/g, " ");
+    assert.ok(text.startsWith(`Usage: gxensemble ${command} ${usage}`), text.slice(0, 200));
+  }
+});
+
 Deno.test("ensemble-registry --help has the same form, and wrong usage points to it", async () => {
   using ensemble = new TemporaryEnsemble();
   const run = async (...args: string[]) => {
