@@ -99,7 +99,7 @@ export function logLevelCommand(): CommandUnknownOpts {
           table.print(
             levels.map((each) => [...labels.map(() => server), ...levelToRow(each)]),
           );
-          if ("exists" in outcome && !outcome.exists) {
+          if ("exists" in outcome && !outcome.exists && level !== DEFAULT) {
             printNotice(
               `${server} has no logger of the category ${outcome.category} so far; if it makes one, ` +
                 "that has this level",

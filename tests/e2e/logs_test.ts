@@ -194,6 +194,8 @@ Deno.test("log-level changes what a server logs, also of one category, and goes 
     "ERROR app: five",
     "INFO log: the level of all categories is as before",
   ]);
+  const unknown = await ensemble.run("log-level", "a", "default", "no.such");
+  assert.deepEqual([unknown.code, unknown.stderr], [0, ""]);
   const other = await ensemble.run("log-level", "a", "warn", "no.such");
   assert.match(other.stderr, /^a has no logger of the category no\.such so far; /);
 });
