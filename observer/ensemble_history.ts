@@ -76,7 +76,7 @@ export class EnsembleHistory {
   }
 
   /**
-   * The history of all servers: sums, and of delays and mailboxes the longest. The points of servers
+   * The history of all servers: sums, and the longest of delays and mailboxes. The points of servers
    * are up to half an interval from each other.
    */
   ofAll(): ServerHistory {

@@ -31,7 +31,7 @@ const PATIENCE = 30_000;
 /** From this size of the heap, in bytes, a snapshot is only taken if the user agrees. */
 const LARGE_HEAP = 32 << 20;
 
-/** How long a snapshot takes for each byte of the heap, in ms, and how much memory in bytes: measured. */
+/** What a snapshot takes for each byte of the heap, as measured: time in ms, and memory in bytes. */
 const SNAPSHOT_TIME = 1e-4;
 const SNAPSHOT_MEMORY = 10;
 

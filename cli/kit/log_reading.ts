@@ -122,7 +122,7 @@ export class LogReading {
     return this.#wanted(page).slice(-lines).map((record) => ({ server, record }));
   }
 
-  /** Goes on with the logs of servers, until the reader of this command is gone, or all have failed. */
+  /** Goes on with the logs of servers, until this command has no reader, or all have failed. */
   async #followAll(pages: ReadonlyMap<string, LogPage>, set: ServerSet): Promise<void> {
     const isNamed = set !== "all" && "ids" in set;
     this.#onFailure = async (server, error) => {

@@ -44,7 +44,7 @@ export interface ClockOffset {
   readonly error: number;
 }
 
-/** The servers of a list: a set, or if that is undefined all that are registered, and the registry. */
+/** The servers of a list: a set; if undefined, all that are registered, and the registry. */
 export interface ReporterOptions {
   /** The set. */
   readonly set: ServerSet | undefined;

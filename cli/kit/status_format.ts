@@ -180,7 +180,7 @@ function counted(count: number, noun: string): string {
   return `${formatWhole(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** With a digit behind the point, where that says something. */
+/** Formats a rate, below 100 with a digit after the point. */
 function formatRate(perSecond: number): string {
   return perSecond > 0 && perSecond < 99.95
     ? `${Number(perSecond.toFixed(1))}`

@@ -28,7 +28,7 @@ function describe({ kind, peer, type, text, waited, elapsed }: TraceRecord): str
   }
 }
 
-/** Formats a time with three digits, as far as they say anything: `0.052 ms`, `1.23 ms`, `1230 ms`. */
+/** Formats a time with three digits, but no finer than 1 us: `0.052 ms`, `1.23 ms`, `1230 ms`. */
 function formatMs(ms: number): string {
   return `${ms < 100 ? Number(ms.toPrecision(3)).toFixed(decimals(ms)) : Math.round(ms)} ms`;
 }

@@ -1,5 +1,5 @@
 /**
- * The words for the orders of `top`. They are apart, since the command line loads them at each start.
+ * The words for the orders of `top`, in a file of their own: the command line loads it at each start.
  *
  * @module
  */

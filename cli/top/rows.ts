@@ -9,7 +9,7 @@ import type { Column } from "../kit/table.ts";
 
 /** A column of a table of items. */
 export interface ItemColumn<Item> extends Column {
-  /** How important it is: where there is no room for all, those with the highest number are left out. */
+  /** How important it is: where room is short, those with the highest number are left out. */
   readonly rank: number;
   /** The least width, so that the columns do not move with each number. */
   readonly least?: number;

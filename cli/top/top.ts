@@ -114,7 +114,7 @@ class Repetition implements Disposable {
 
 /**
  * Prints servers, or the actors of one, as plain text: once, or again and again until the command is
- * stopped or nobody reads.
+ * stopped or its output has no reader.
  */
 export async function runAsText(
   options: TopOptions & { readonly once: boolean },

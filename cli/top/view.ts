@@ -55,7 +55,7 @@ class Place {
   isReversed = false;
 }
 
-/** How the screen looks: colors, or only what needs none. */
+/** What the screen shows at first, and how. */
 export interface ViewOptions {
   /** The order of the servers at first. */
   readonly order: ServerOrder;

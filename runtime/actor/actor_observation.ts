@@ -16,7 +16,7 @@ export interface ActorTracer {
   arrived(envelope: Envelope): void;
   /** The actor has taken a message. */
   taken(envelope: Envelope): void;
-  /** The actor is ready for its next message: it has done with the one before, unless its handler goes on. */
+  /** The actor is ready for its next message: it is done with the last, unless that handler goes on. */
   receives(): void;
   /** The handler of a message has returned a promise, and goes on. */
   continues(envelope: Envelope): void;
@@ -71,7 +71,7 @@ export class ActorObservation {
     for (const tracer of this.tracers) tracer.arrived(envelope);
   }
 
-  /** The actor has taken a message: has the reaction to it run, inside a span if there is one. */
+  /** The actor has taken a message: runs the reaction to it, inside a span if there is one. */
   react<Result>(taken: Taken<Result>): Result {
     const { envelope, reaction } = taken;
     this.taken(envelope);
@@ -153,7 +153,7 @@ export function endMeasuring(actor: Actor): void {
   endUnused(actor);
 }
 
-/** Has a tracer be told of all that an actor does, until it ends or the result is disposed. */
+/** Tells a tracer of all that an actor does, until it ends or the result is disposed. */
 export function traceActor(actor: Actor, tracer: ActorTracer): Disposable {
   observe(actor).tracers.add(tracer);
   return {
@@ -168,7 +168,7 @@ function observe(actor: Actor): ActorObservation {
   return actor.observation ??= new ActorObservation(actor);
 }
 
-/** Has spans be made of the messages of an actor; undefined ends that. */
+/** Makes spans of the messages of an actor; undefined ends that. */
 export function makeSpans(actor: Actor, spans: MessageSpans | undefined): void {
   if (spans) observe(actor).spans = spans;
   else if (actor.observation) {

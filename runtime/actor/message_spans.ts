@@ -23,7 +23,7 @@ export interface MessageSpans {
   asked(envelope: Envelope, dest: ActorRef): OpenSpan | undefined;
   /** Makes the span of a message to which no answer is waited for. */
   told(envelope: Envelope, dest: ActorRef): void;
-  /** Has the reaction to a message run inside a span, and returns its result. */
+  /** Runs the reaction to a message inside a span, and returns its result. */
   react<Result>(taken: Taken<Result>, actor: Actor): Result;
   /** Keeps the span of a message open until a promise is settled. It never rejects. */
   continues(envelope: Envelope, work: Promise<void>): void;

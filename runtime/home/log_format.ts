@@ -59,9 +59,8 @@ const FORMATTERS = {
   }),
   /**
    * A JSON object on one line, with `time`, `level`, `category`, `message` and `properties`, and the
-   * fields of a {@linkcode LogTrace} if it belongs to one. An
-   * error among the properties is an object with `name`, `message`, `stack`, and `cause` and
-   * `errors` if any.
+   * fields of a {@linkcode LogTrace} if it belongs to one. An error among the properties is an object
+   * with `name`, `message`, `stack`, and `cause` and `errors` if any.
    */
   json: getTextFormatter({
     ...SHARED,
@@ -96,7 +95,7 @@ export function shortCategory(category: string): string {
   return category.replace(/^gxensemble(?:\.|$)/, "");
 }
 
-/** The note in place of a record that a program made by hand, with an invalid time or a throwing getter. */
+/** The note in place of a record with an invalid time or a getter that throws, made by a program. */
 function unwritable({ category, level }: LogRecord, error: unknown): LogRecord {
   const properties = { whose: inspectBounded(category), reason: describeThrown(error) };
   return ownRecord(level, "a record of {whose} cannot be written: {reason}", properties);

@@ -12,7 +12,7 @@ import { inspectBounded } from "../inspection.ts";
 import { shorten } from "../safe_text.ts";
 import {
   FULL_TEXT,
-  MAX_RECORDS,
+  MAX_TRACE_RECORDS,
   MAX_TRACED_NAME,
   SHOWN_TEXT,
   type TraceEnd,
@@ -84,7 +84,7 @@ export class ActorTrace implements ActorTracer {
 
   /** Takes the records that wait. */
   take(): TraceNews {
-    const records = this.#records.splice(0, MAX_RECORDS);
+    const records = this.#records.splice(0, MAX_TRACE_RECORDS);
     this.#textLength -= lengthOf(records);
     // The records that are left out are behind those that wait.
     if (this.#records.length > 0) return { records, lost: 0 };

@@ -56,11 +56,14 @@ export interface BusyActor {
 export interface BusiestActors {
   /** The time of the server's clock, in ms since 1970. */
   readonly now: number;
-  /** The time of which the rates are, in ms: at least a second; absent in the first answer after a pause. */
+  /**
+   * The time over which rates are computed, in ms: at least a second; absent in the first answer
+   * after a pause.
+   */
   readonly interval?: number;
   /** The number of all its actors. */
   readonly actors: number;
-  /** The busiest, the first first. */
+  /** The busiest of them, in the order that was asked for. */
   readonly busiest: readonly BusyActor[];
 }
 

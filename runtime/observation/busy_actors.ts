@@ -38,7 +38,7 @@ interface Done {
 
 const NOTHING: Done = { handled: 0, time: 0 };
 
-/** Compares actors with what they had done before, while someone looks. */
+/** Compares actors with what they had done before, while an operator looks. */
 export class BusyActors implements Disposable {
   readonly #actors: ActorSystem;
   /** The two last readings, at least {@linkcode SHORTEST_INTERVAL} apart. */

@@ -27,10 +27,10 @@ import {
 export const MAX_RECORDS = 2_000;
 
 /** The longest time that a reader waits for records, in ms. */
-export const MAX_LOG_WAIT = 30_000;
+const MAX_LOG_WAIT = 30_000;
 
 /** The longest time that a level is changed for, in ms: a week. */
-export const MAX_LEVEL_DURATION: number = 7 * 86_400_000;
+const MAX_LEVEL_DURATION = 7 * 86_400_000;
 
 /** The longest category, and the longest text to look for, in UTF-16 code units. */
 export const MAX_CATEGORY = 200;
@@ -79,7 +79,9 @@ export interface LogFilter {
   readonly level?: RecordLevel | undefined;
   /** The category, or one above it; the runtime's own also without `gxensemble`. */
   readonly category?: string | undefined;
-  /** A text in the message, its fields or errors. If it has no capital letter, case does not matter. */
+  /**
+   * A text in the message, its fields or errors. If it has no capital letter, case does not matter.
+   */
   readonly text?: string | undefined;
   /** The greatest age of a record, in ms. */
   readonly age?: number | undefined;

@@ -31,7 +31,7 @@ export type Level = Pick<
 >;
 
 /** Where a history gets its numbers from. */
-export interface Source {
+export interface HistorySource {
   /** Counts, which only grow. */
   totals(): Totals;
   /** Numbers of now. */
@@ -54,7 +54,7 @@ interface Reading extends Totals {
 
 /** The history of a server, from its numbers every second. */
 export class StatusHistory {
-  readonly #source: Source;
+  readonly #source: HistorySource;
   /** The newest is the last. */
   readonly #readings: Reading[] = [];
   readonly #points: StatusPoint[] = [];
@@ -63,7 +63,7 @@ export class StatusHistory {
   #untilPoint = POINT_READINGS;
 
   /** Starts with the numbers of now. */
-  constructor(source: Source) {
+  constructor(source: HistorySource) {
     this.#source = source;
     this.#pointBegan = this.#read();
     this.#readings.push(this.#pointBegan);

@@ -1,6 +1,6 @@
 /**
- * Telemetry: what a server tells OpenTelemetry, through its API alone. The SDK of Deno sends it, or that of
- * the program.
+ * Telemetry: what a server tells OpenTelemetry, through its API alone. The SDK of Deno, or that of
+ * the program, sends it.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export class Telemetry implements Disposable {
     actors.makeSpans(this.#spans);
   }
 
-  /** Has the metrics of the server be collected. */
+  /** Begins to collect the metrics of the server. */
   collectMetrics(status: Pick<StatusReader, "read">): void {
     const beforeCollection = () => this.#spans.sweep();
     this.#resources.use(collectMetrics({ status, beforeCollection }));

@@ -26,7 +26,7 @@ const servers = new Set<MeasuredServer>();
 /** The instruments, which the servers of the process share. Made with the first of them. */
 let instruments: ReadonlyMap<Metric, Observable> | undefined;
 
-/** Has the metrics of a server be collected, until disposed. */
+/** Collects the metrics of a server, until disposed. */
 export function collectMetrics(server: MeasuredServer): Disposable {
   servers.add(server);
   if (!instruments) {

@@ -16,7 +16,7 @@ import {
 import type { TraceContext } from "../actor/messaging.ts";
 import { MAX_TRACE_STATE } from "../wire/limits.ts";
 
-/** The version, the id of the trace, that of the parent span, the flags, and what later versions add. */
+/** Version, id of the trace, id of the parent span, flags, and what later versions add. */
 const PARENT = /^(?!ff)([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/;
 
 /**
@@ -44,8 +44,8 @@ export function outgoingTrace(context: Context): TraceContext | undefined {
 }
 
 /**
- * The context for the work on a message. Without a trace context, or with one that is not valid, it is the
- * root, so that the work does not belong to what its actor was started for.
+ * The context for the work on a message. Without a valid trace context it is the root, so that the
+ * work does not belong to what its actor was started for.
  */
 export function incomingContext(from: TraceContext | undefined, isRemote: boolean): Context {
   const parent = from && parseParent(from.parent);

@@ -31,9 +31,9 @@ export const MAX_TRACE_TIME = 600_000;
 export const MAX_TRACE_WAIT = 10_000;
 
 /** The largest number of records in an answer. */
-export const MAX_RECORDS = 500;
+export const MAX_TRACE_RECORDS = 500;
 
-/** The longest text of a message or an answer, in UTF-16 code units; the second one if it is asked for in full. */
+/** The longest text of a message or an answer, in UTF-16 code units; and if it is shown in full. */
 export const SHOWN_TEXT = 200;
 export const FULL_TEXT = 10_000;
 
@@ -41,7 +41,7 @@ export const FULL_TEXT = 10_000;
 export const MAX_TRACED_NAME = 400;
 
 /** The kinds of records. */
-export const RECORD_KINDS = [
+const RECORD_KINDS = [
   "took",
   "answered",
   "failed",
@@ -140,7 +140,7 @@ const record: Check<TraceRecord> = parts({
 export const traceAnswers: AnswerForms<TraceHandlers> = {
   beginTrace: parts({ trace: optional(wholeNumber) }),
   followTrace: parts({
-    records: listOf(record, MAX_RECORDS),
+    records: listOf(record, MAX_TRACE_RECORDS),
     lost: wholeNumber,
     end: optional(
       parts({ why: oneOf("count", "time", "actor", "stopped"), reason: optional(shown) }),
