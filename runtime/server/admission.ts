@@ -15,11 +15,11 @@ const LONG_WAIT = 2_000;
 export const CHECK_INTERVAL = 100;
 
 /**
- * How many checks in a row a client may owe its hello, or its response: about two seconds, since a
+ * How many checks in a row a client may owe its hello, or its response: about 1.5 s, since a
  * busy host may take one to sign. Not a time: however late a check is, what the client has sent was
  * read before the next one.
  */
-const PATIENCE = 20;
+const PATIENCE = 15;
 
 /** How many messages a client sends in its handshake. */
 const MESSAGES = 2;

@@ -69,7 +69,7 @@ Deno.test("a client that sends nothing gives way to those that wait", async () =
     for (let i = 0; name !== "3" && i < 2; i++) client.heard();
   }
   await clients.come("waiting");
-  await clients.check(10);
+  await clients.check(15);
   assert.deepEqual(clients.closed, []);
   await clients.check(1);
   assert.deepEqual(clients.closed, ["3: too many handshakes at once"]);
@@ -84,12 +84,12 @@ Deno.test("a client that does not prove who it is gives way, and one that has pr
     if (name !== "3") client.heard();
   }
   await clients.come("waiting");
-  await clients.check(10);
+  await clients.check(15);
   assert.deepEqual(clients.closed, []);
   await clients.check(1);
   assert.deepEqual(clients.closed, ["3: too many handshakes at once"]);
   await clients.come("another");
-  await clients.check(15);
+  await clients.check(20);
   assert.equal(clients.closed.length, 2);
   assert.match(clients.closed[1]!, /^waiting: /, "it said nothing");
 });
