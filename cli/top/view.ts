@@ -24,14 +24,24 @@ const FILTERED_ACTORS = 1_000;
 /** The rows below which the keys are not explained at the bottom. */
 const LEAST_ROWS = 8;
 
-const HELP = [
-  "up, down, j, k       move                     enter, right    open a server: its actors",
-  "page up, page down   move by a screen         esc, left       go back",
-  "home, end, g, G      first, last              /               show only names with a text",
-  "s, S                 next, previous order     r               reverse the order",
-  "space                pause, go on             + -             ask more often, less often",
-  "ctrl-l               draw again               q, ctrl-c       quit",
-  "",
+/** The keys, and what they do: in two columns where there is room. */
+const KEYS = [
+  ["up, down, j, k", "move"],
+  ["enter, right", "open a server: its actors"],
+  ["page up, page down", "move by a screen"],
+  ["esc, left", "go back"],
+  ["home, end, g, G", "first, last"],
+  ["/", "filter names by a text"],
+  ["s, S", "next, previous order"],
+  ["r", "reverse the order"],
+  ["space", "pause, go on"],
+  ["+ -", "ask more often, less often"],
+  ["ctrl-l", "draw again"],
+  ["q, ctrl-c", "quit"],
+] as const;
+
+/** The columns, and what is in them. */
+const MEANINGS = [
   "cpu       the used part of one processor core",
   "memory    what the process has in physical memory",
   "delay     how late the event loop is: the 99th percentile of the last minute",
@@ -40,6 +50,15 @@ const HELP = [
   "time      the part of the time in which the actor was in handlers",
   "trouble   servers that do not answer, then late ones and long mailboxes",
 ];
+
+/** The width from which the keys are in two columns. */
+const WIDE = 80;
+
+/** Where the second column of keys begins. */
+const SECOND_COLUMN = 41;
+
+/** The widths of the names of keys, in both columns, and of columns in the help. */
+const KEY_WIDTH = 18, SECOND_WIDTH = 12, MEANING_WIDTH = 10;
 
 /** The place of a list: what is selected, and what is seen. */
 class Place {
@@ -84,6 +103,8 @@ export class View {
   #interval: number;
   #isPaused = false;
   #isHelp = false;
+  /** The index of the first line of the help that is seen. */
+  #helpTop = 0;
   /** Whether a filter is being typed. */
   #isTyping = false;
   /** The number of rows of the list at the last drawing. */
@@ -139,7 +160,7 @@ export class View {
     const foot = rows >= LEAST_ROWS ? [...this.#trouble(columns), this.#foot(columns)] : [];
     const room = Math.max(1, rows - head.length - foot.length);
     const body = this.#isHelp
-      ? HELP.slice(0, room).map((line) => cut(line, columns))
+      ? this.#helpLines(columns, room)
       : this.#opened === undefined
       ? this.#serverLines(columns, room)
       : this.#actorLines(columns, room);
@@ -197,6 +218,7 @@ export class View {
       case "?":
       case "h":
         this.#isHelp = !this.#isHelp;
+        this.#helpTop = 0;
         return undefined;
       case "k":
         return this.#move(-1);
@@ -243,6 +265,10 @@ export class View {
   }
 
   #move(by: number): undefined {
+    if (this.#isHelp) {
+      this.#helpTop = Math.max(0, this.#helpTop + by);
+      return;
+    }
     const place = this.#place;
     const keys = this.#keys();
     const index = Math.min(Math.max(0, place.index + by), keys.length - 1);
@@ -336,15 +362,43 @@ export class View {
       return cut(`/${escapeControls(filter)}_   enter: keep it, esc: show all`, columns);
     }
     const order = this.#opened === undefined ? this.#order : this.#actorOrder;
-    const parts = [
-      this.#opened === undefined ? "enter open" : "esc back",
-      `s order: ${order}${this.#place.isReversed ? " reversed" : ""}`,
-      filter === "" ? "/ filter" : `filter: ${escapeControls(filter)}`,
-      this.#isPaused ? "space go on" : "space pause",
-      "? help",
-      "q quit",
+    // Those with the highest number are left out where there is no room.
+    const parts: readonly [text: string, rank: number][] = [
+      [this.#opened === undefined ? "enter open" : "esc back", 2],
+      [`s order: ${order}${this.#place.isReversed ? " reversed" : ""}`, 4],
+      [filter === "" ? "/ filter" : `filter: ${escapeControls(filter)}`, filter === "" ? 3 : 1],
+      [this.#isPaused ? "space go on" : "space pause", 5],
+      ["? help", 0],
+      ["q quit", 0],
     ];
-    return this.#paint(cut(parts.join("   "), columns), DIM);
+    let text = "";
+    for (let most = 5; most >= 0; most--) {
+      text = parts.filter(([, rank]) => rank <= most).map(([part]) => part).join("   ");
+      if (stringWidth(text) <= columns) break;
+    }
+    return this.#paint(cut(text, columns), DIM);
+  }
+
+  /** The part of the help that is seen: as on a page that is moved up and down. */
+  #helpLines(columns: number, room: number): string[] {
+    const rows = columns < WIDE
+      ? KEYS.flatMap(([key, does]) =>
+        wrapped(`${key.padEnd(KEY_WIDTH)} ${does}`, { columns, indent: KEY_WIDTH + 1 })
+      )
+      : KEYS.flatMap(([key, does], index) => {
+        const [other, doesOther] = KEYS[index + 1] ?? [];
+        if (index % 2 > 0) return [];
+        const line = `${key.padEnd(KEY_WIDTH)} ${does}`.padEnd(SECOND_COLUMN);
+        return [`${line}${other!.padEnd(SECOND_WIDTH)} ${doesOther}`];
+      });
+    const lines = [
+      ...rows,
+      "",
+      ...MEANINGS.flatMap((text) => wrapped(text, { columns, indent: MEANING_WIDTH })),
+    ];
+    this.#page = room;
+    this.#helpTop = Math.min(this.#helpTop, Math.max(0, lines.length - room));
+    return lines.slice(this.#helpTop, this.#helpTop + room).map((line) => cut(line, columns));
   }
 
   #serverLines(columns: number, room: number): string[] {
@@ -430,6 +484,21 @@ const COLORS: Readonly<Record<string, string>> = {
   draining: YELLOW,
   starting: YELLOW,
 };
+
+/** Breaks a line between its words, and indents what follows. */
+function wrapped(
+  text: string,
+  { columns, indent }: { readonly columns: number; readonly indent: number },
+): string[] {
+  const [first, ...words] = text.slice(indent).split(" ");
+  const lines = [text.slice(0, indent) + first];
+  for (const word of words) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (longer.length <= columns) lines[lines.length - 1] = longer;
+    else lines.push(" ".repeat(indent) + word);
+  }
+  return lines;
+}
 
 function next<Order>(orders: readonly Order[], order: Order, by: number): Order {
   return orders.at((orders.indexOf(order) + by) % orders.length)!;

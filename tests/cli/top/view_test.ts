@@ -151,6 +151,29 @@ Deno.test("a view says what is wrong with the registry, and that nothing is know
   assert.match(lines()[0]!, /asking the registry/);
 });
 
+Deno.test("a narrow view says how to quit, and its help can be moved", () => {
+  const { view, lines, type } = viewOf(3);
+  const narrow = { columns: 40, rows: 12 };
+  assert.match(lines({ columns: 80, rows: 12 }).at(-1)!, /^enter open .* space pause .* q quit$/);
+  assert.equal(lines(narrow).at(-1), "enter open   / filter   ? help   q quit");
+  assert.equal(lines({ columns: 20, rows: 12 }).at(-1), "? help   q quit");
+  type("/", "s", "enter");
+  assert.equal(lines(narrow).at(-1), "enter open   filter: s   ? help   q quit");
+  type("?");
+  assert.match(lines()[1]!, /^up, down, j, k +move +enter, right +open a server: its actors$/);
+  const seen = new Set<string>();
+  for (let row = 0; row < 40; row++) {
+    lines(narrow).slice(1, -1).forEach((line) => seen.add(line));
+    view.take({ kind: "text", text: "j" });
+  }
+  assert.ok(seen.has("q, ctrl-c          quit"), [...seen].join("\n"));
+  assert.ok(seen.has("          last minute"), [...seen].join("\n"));
+  assert.match([...seen].at(-1)!, /mailboxes$/);
+  // It does not move what is below it.
+  type("?");
+  assert.ok(lines(narrow)[2]!.startsWith(`${MARK}s`));
+});
+
 Deno.test("a view fits any size of the terminal", () => {
   const { feed, view, type } = viewOf(40);
   feed.busiest = { id: "s1", error: "e".repeat(300) };
