@@ -70,12 +70,12 @@ async function examine(options: DoctorOptions): Promise<void> {
       `... wrote ${options.bundle}: it has no secrets, but names of servers, hosts and users, and addresses`,
     );
   }
+  const { formatCounted } = await import("../kit/quantities.ts");
   const count = (severity: Severity) =>
     findings.filter((finding) => finding.severity === severity).length;
-  const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? "" : "s"}`;
   const failures = count("failure");
-  const counts = `${counted(count("ok"), "check")} passed, ` +
-    `${counted(count("warning"), "warning")}, ${counted(failures, "failure")}`;
+  const counts = `${formatCounted(count("ok"), "check")} passed, ` +
+    `${formatCounted(count("warning"), "warning")}, ${formatCounted(failures, "failure")}`;
   if (failures > 0) throw new EnsembleError(counts);
   printNotice(`... ${counts}`);
 }

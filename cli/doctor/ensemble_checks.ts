@@ -9,7 +9,7 @@ import { EnsembleError } from "../../runtime/errors.ts";
 import { findPlaces } from "../../runtime/home/paths.ts";
 import type { ServerStatus } from "../../runtime/observation/status_protocol.ts";
 import { registryClient } from "../../runtime/server/registry_protocol.ts";
-import { formatDelay, formatShare } from "../kit/quantities.ts";
+import { formatCounted, formatDelay, formatShare, formatWhole } from "../kit/quantities.ts";
 import type { ServerReport } from "../kit/server_reports.ts";
 import { failure, type Finding, ok, skipped, warning } from "./finding.ts";
 import { judgeEnd } from "./host_checks.ts";
@@ -152,7 +152,7 @@ function judgeClocks(
     Math.abs(offset) - error > CLOCK_NOTICE
   );
   if (wrong.length === 0) {
-    return [ok(check, `those of ${counted(hosts.size, "host")} agree with this one's`)];
+    return [ok(check, `those of ${formatCounted(hosts.size, "host")} agree with this one's`)];
   }
   return wrong.map(([host, { offset }]) => {
     const what = `${host}'s clock is ${formatDelay(Math.abs(offset))} ${
@@ -230,7 +230,7 @@ function judgeServer(status: ServerStatus): Finding[] {
     if (length < MAILBOX_NOTICE) continue;
     findings.push(warning(
       check,
-      `${length.toLocaleString("en-US")} messages wait for its actor ${actor}`,
+      `${formatWhole(length)} messages wait for its actor ${actor}`,
       `see what it does with "gxensemble trace ${actor}@${id}"`,
     ));
   }
@@ -277,8 +277,4 @@ function judgeServer(status: ServerStatus): Finding[] {
 function named(ids: readonly string[]): string {
   const shown = ids.slice(0, MOST_NAMED).join(", ");
   return ids.length > MOST_NAMED ? `${shown} and ${ids.length - MOST_NAMED} more` : shown;
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

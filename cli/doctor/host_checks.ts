@@ -8,6 +8,7 @@ import { readCookie } from "../../runtime/home/cookie.ts";
 import { isThere, readSecretFile } from "../../runtime/home/files.ts";
 import { KnownServersFile } from "../../runtime/home/known_servers.ts";
 import type { Places } from "../../runtime/home/paths.ts";
+import { openFiles } from "../../runtime/observation/process_usage.ts";
 import { hasAdminPrivateKey, readAdminPublicKey } from "../../runtime/pki/admin_key.ts";
 import { DAY } from "../../runtime/pki/certificate_terms.ts";
 import { decodePem } from "../../runtime/pki/pem.ts";
@@ -210,11 +211,12 @@ export function judgeDisk(
   return ok(check, space);
 }
 
-async function checkFileLimit(): Promise<Finding> {
+function checkFileLimit(): Finding {
   const check = "open files";
-  if (Deno.build.os !== "linux") return skipped(check, "the limit is only known on Linux");
-  const limits = await Deno.readTextFile("/proc/self/limits");
-  const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Infinity);
+  const files = openFiles();
+  if (!files) return skipped(check, "the limit is only known on Linux");
+  const { limit } = files;
+  if (limit === undefined) return ok(check, "a process may open any number");
   if (limit >= FILES_NOTICE) return ok(check, `a process may open ${limit}`);
   return warning(
     check,

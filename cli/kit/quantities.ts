@@ -19,6 +19,11 @@ export function formatWhole(count: number): string {
   return Math.round(count).toLocaleString("en-US");
 }
 
+/** Formats a number of things with their noun: `1 server`, `1,234 servers`. */
+export function formatCounted(count: number, noun: string): string {
+  return `${formatWhole(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** Formats a short time in ms: `0.4 ms`, `12 ms`, `3.4 s`. */
 export function formatDelay(ms: number): string {
   if (ms >= 1_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;

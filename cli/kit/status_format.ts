@@ -9,6 +9,7 @@ import {
   formatAge,
   formatBytes,
   formatCount,
+  formatCounted,
   formatDelay,
   formatShare,
   formatTime,
@@ -100,7 +101,7 @@ export function formatStatus(status: ServerStatus): string[] {
         formatDelay(delay.max)
       } longest, in the last minute`,
     ],
-    ["actors", `${formatWhole(status.actors)}, ${counted(status.restarts, "restart")}`],
+    ["actors", `${formatWhole(status.actors)}, ${formatCounted(status.restarts, "restart")}`],
     ["mailboxes", formatMailboxes(status)],
     [
       "handled",
@@ -138,13 +139,18 @@ export function formatStatus(status: ServerStatus): string[] {
     const { level, warnings, errors } = log;
     lines.push([
       "log",
-      `${formatLogLevel(level)}, ${counted(warnings, "warning")}, ${counted(errors, "error")}`,
+      `${formatLogLevel(level)}, ${formatCounted(warnings, "warning")}, ${
+        formatCounted(errors, "error")
+      }`,
     ]);
   }
   if (status.http !== undefined) lines.push(["http", status.http]);
   if (status.registry) {
     const { entries, watchers } = status.registry;
-    lines.push(["registry", `${counted(entries, "server")}, ${counted(watchers, "watcher")}`]);
+    lines.push([
+      "registry",
+      `${formatCounted(entries, "server")}, ${formatCounted(watchers, "watcher")}`,
+    ]);
   }
   return [
     `${id} ${state}${roles.length > 0 ? ` (${roles.join(" ")})` : ""}`,
@@ -174,10 +180,6 @@ function formatMailboxes({ longestMailboxes }: ServerStatus): string {
 function formatFlow({ messages, bytes, messagesPerSecond, bytesPerSecond }: Flow): string {
   return `${formatRate(messagesPerSecond)} messages/s, ${formatBytes(bytesPerSecond)}/s; ` +
     `${formatWhole(messages)} messages, ${formatBytes(bytes)} in all`;
-}
-
-function counted(count: number, noun: string): string {
-  return `${formatWhole(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** Formats a rate, below 100 with a digit after the point. */

@@ -9,6 +9,7 @@ import {
   formatAge,
   formatBytes,
   formatCount,
+  formatCounted,
   formatDelay,
   formatShare,
   formatWhole,
@@ -78,13 +79,16 @@ export function describeServer(status: ServerStatus): string[] {
     }), delay ${formatDelay(delay.p50)} median, ${formatDelay(delay.p99)} 99%, ${
       formatDelay(delay.max)
     } longest`,
-    `${formatWhole(status.actors)} actors, ${formatWhole(status.connections)} connections, in ${
-      formatCount(received.messagesPerSecond)
-    }/s, out ${formatCount(sent.messagesPerSecond)}/s, ${
-      formatWhole(status.pendingAsks)
-    } asks pending, ${formatWhole(status.restarts)} restarts, ${formatWhole(loads.count)} loads${
-      load ? `, the last ${formatAge(Math.max(0, status.now - load.at))} ago` : ""
-    }`,
+    [
+      formatCounted(status.actors, "actor"),
+      formatCounted(status.connections, "connection"),
+      `in ${formatCount(received.messagesPerSecond)}/s`,
+      `out ${formatCount(sent.messagesPerSecond)}/s`,
+      `${formatCounted(status.pendingAsks, "ask")} pending`,
+      formatCounted(status.restarts, "restart"),
+      formatCounted(loads.count, "load"),
+      ...load ? [`the last ${formatAge(Math.max(0, status.now - load.at))} ago`] : [],
+    ].join(", "),
   ];
 }
 

@@ -8,6 +8,7 @@ import {
   formatAge,
   formatBytes,
   formatCount,
+  formatCounted,
   formatDelay,
   formatShare,
 } from "../kit/quantities.ts";
@@ -111,7 +112,7 @@ export function sumUp(reports: readonly ServerReport[]): string {
   const sum = (some: Iterable<ServerStatus>, of: (status: ServerStatus) => number) =>
     Iterator.from(some).reduce((total, status) => total + of(status), 0);
   return [
-    `${reports.length} ${reports.length === 1 ? "server" : "servers"}: ${counts.join(", ")}`,
+    `${formatCounted(reports.length, "server")}: ${counts.join(", ")}`,
     `${sum(processes.values(), ({ cpu }) => cpu).toFixed(1)} cores`,
     formatBytes(sum(processes.values(), ({ memory }) => memory.rss)),
     `${formatCount(sum(all, ({ actors }) => actors))} actors`,

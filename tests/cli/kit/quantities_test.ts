@@ -3,6 +3,7 @@ import {
   formatAge,
   formatBytes,
   formatCount,
+  formatCounted,
   formatDelay,
   formatShare,
   formatWhole,
@@ -24,6 +25,9 @@ Deno.test("quantities have at most three digits and a unit", () => {
     ...["0%", "0.4%", "9.9%", "50%", "137%"],
   ]);
   assert.equal(formatWhole(1234567.4), "1,234,567");
+  assert.deepEqual([0, 1, 1_234].map((count) => formatCounted(count, "server")), [
+    ...["0 servers", "1 server", "1,234 servers"],
+  ]);
   assert.deepEqual([56, 4_000, 184_000, 93_784_000].map(formatAge), [
     ...["56ms", "4s", "3m 4s", "1d 2h"],
   ]);
