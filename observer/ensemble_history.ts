@@ -11,13 +11,16 @@ export const POINT_INTERVAL = 5_000;
 
 type Column = keyof ServerHistory["columns"];
 
-/** How a column comes from a point, and how those of several servers are put together. */
+/**
+ * How a column comes from a point, and how those of several servers are put together. What a process
+ * uses counts once, also if several servers run in it.
+ */
 const COLUMNS: Readonly<
-  Record<Column, { read(point: StatusPoint): number; join: "sum" | "max" }>
+  Record<Column, { read(point: StatusPoint): number; join: "sum" | "max" | "sum of processes" }>
 > = {
-  rss: { read: ({ rss }) => rss, join: "sum" },
-  heapUsed: { read: ({ heapUsed }) => heapUsed, join: "sum" },
-  cpu: { read: ({ cpu }) => cpu, join: "sum" },
+  rss: { read: ({ rss }) => rss, join: "sum of processes" },
+  heapUsed: { read: ({ heapUsed }) => heapUsed, join: "sum of processes" },
+  cpu: { read: ({ cpu }) => cpu, join: "sum of processes" },
   eventLoopDelayP99: { read: ({ eventLoopDelay }) => eventLoopDelay.p99, join: "max" },
   actors: { read: ({ actors }) => actors, join: "sum" },
   longestMailbox: { read: ({ longestMailbox }) => longestMailbox, join: "max" },
@@ -33,7 +36,14 @@ const NAMES = Object.keys(COLUMNS) as Column[];
 /** The history of one server. Its times are by the observer's clock. */
 interface Kept {
   readonly instance: string;
+  readonly process: string;
   readonly points: readonly StatusPoint[];
+}
+
+/** A point, and the process of its server. */
+interface ProcessPoint {
+  readonly process: string;
+  readonly point: StatusPoint;
 }
 
 /** The histories of servers. */
@@ -43,9 +53,11 @@ export class EnsembleHistory {
   /**
    * Adds points of an instance of a server, with times by the observer's clock. Those that are
    * known, or that cannot be from the last ten minutes, are left out.
+   *
+   * @param server.process names the process: its id and host.
    */
   add(
-    { id, instance }: { id: string; instance: string },
+    { id, instance, process }: { id: string; instance: string; process: string },
     points: readonly StatusPoint[],
   ): void {
     const kept = this.#kept.get(id);
@@ -58,7 +70,7 @@ export class EnsembleHistory {
       all.push(point);
       last = point.at;
     }
-    this.#kept.set(id, { instance, points: all.slice(-HISTORY_POINTS) });
+    this.#kept.set(id, { instance, process, points: all.slice(-HISTORY_POINTS) });
   }
 
   /** Forgets all servers but these. */
@@ -80,13 +92,13 @@ export class EnsembleHistory {
    * are up to half an interval from each other.
    */
   ofAll(): ServerHistory {
-    const slots = new Map<number, StatusPoint[]>();
-    for (const { points } of this.#kept.values()) {
+    const slots = new Map<number, ProcessPoint[]>();
+    for (const { process, points } of this.#kept.values()) {
       for (const point of points) {
         const slot = Math.round(point.at / POINT_INTERVAL);
         const those = slots.get(slot);
-        if (those) those.push(point);
-        else slots.set(slot, [point]);
+        if (those) those.push({ process, point });
+        else slots.set(slot, [{ process, point }]);
       }
     }
     const sorted = [...slots].sort(([a], [b]) => a - b);
@@ -99,10 +111,13 @@ export class EnsembleHistory {
   }
 }
 
-function joined(name: Column, points: readonly StatusPoint[]): number {
+function joined(name: Column, points: readonly ProcessPoint[]): number {
   const { read, join } = COLUMNS[name];
-  return points.reduce(
-    (total, point) => join === "sum" ? total + read(point) : Math.max(total, read(point)),
+  const counted = join === "sum of processes"
+    ? new Map(points.map((each) => [each.process, each])).values()
+    : points.values();
+  return counted.reduce(
+    (total, { point }) => join === "max" ? Math.max(total, read(point)) : total + read(point),
     0,
   );
 }

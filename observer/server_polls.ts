@@ -190,12 +190,15 @@ export class ServerPolls implements Disposable {
     // The difference between both clocks, and half of the way of the answer.
     const ahead = at - status.now;
     this.#ensemble.setConnections(id, await controlClient(actors, id).listConnections({}, options));
-    await this.#askHistory(polled, ahead);
+    await this.#askHistory(polled, { ahead, process: `${status.pid} ${status.host}` });
     await this.#askModules(polled, { status, ahead });
     await this.#askLog(polled, status);
   }
 
-  async #askHistory(polled: Polled, ahead: number): Promise<void> {
+  async #askHistory(
+    polled: Polled,
+    { ahead, process }: { ahead: number; process: string },
+  ): Promise<void> {
     const now = performance.now();
     if (now - polled.historyAsked < POINT_INTERVAL) return;
     polled.historyAsked = now;
@@ -205,7 +208,9 @@ export class ServerPolls implements Disposable {
       { timeout: ANSWER_TIMEOUT },
     );
     polled.lastPoint = points.at(-1)?.at ?? since;
-    this.#history.add(polled, points.map((point) => ({ ...point, at: point.at + ahead })));
+    const { id, instance } = polled;
+    const own = points.map((point) => ({ ...point, at: point.at + ahead }));
+    this.#history.add({ id, instance, process }, own);
   }
 
   /** Asks for the modules if a load has changed them, and notes what has changed. */

@@ -22,8 +22,8 @@ function point(ago: number, { later = 0, actors = 1 } = {}): StatusPoint {
   };
 }
 
-const A = { id: "a", instance: "1" };
-const B = { id: "b", instance: "2" };
+const A = { id: "a", instance: "1", process: "11 host" };
+const B = { id: "b", instance: "2", process: "12 host" };
 
 Deno.test("EnsembleHistory gives the points of a server in columns", () => {
   const history = new EnsembleHistory();
@@ -49,6 +49,14 @@ Deno.test("EnsembleHistory adds up servers, and takes the worst delay and mailbo
   assert.deepEqual(columns.eventLoopDelayP99, [40, 10]);
 });
 
+Deno.test("EnsembleHistory counts what a process uses once", () => {
+  const history = new EnsembleHistory();
+  history.add(A, [point(2), point(1)]);
+  history.add({ ...B, process: A.process }, [point(2), point(1)]);
+  const { columns } = history.ofAll();
+  assert.deepEqual([columns.rss, columns.cpu, columns.actors], [[100], [0.5], [2]]);
+});
+
 Deno.test("EnsembleHistory leaves out points that it has, or that are not of the last ten minutes", () => {
   const history = new EnsembleHistory();
   history.add(A, [point(2), point(1)]);
@@ -64,7 +72,7 @@ Deno.test("EnsembleHistory leaves out points that it has, or that are not of the
 Deno.test("EnsembleHistory begins again with another instance, and forgets servers that are gone", () => {
   const history = new EnsembleHistory();
   history.add(A, [point(2), point(1)]);
-  history.add({ id: "a", instance: "2" }, [point(0)]);
+  history.add({ ...A, instance: "2" }, [point(0)]);
   assert.deepEqual(history.of("a").at, [NOW]);
   history.keepOnly(new Set(["b"]));
   assert.deepEqual(history.of("a").at, []);
