@@ -22,7 +22,9 @@ const FIRST_PENALTY = 250;
 const LONGEST_PENALTY = 8_000;
 
 /** The refusal of a server that has no administrators' key. */
-const GOES_BY_CERTIFICATES = "it has no administrators' public key, and accepts only certificates";
+const GOES_BY_CERTIFICATES =
+  "it has no administrators' public key, and accepts only certificates: use one with the " +
+  "capability (gxensemble ca cert --capabilities), or set an administrator up";
 
 /** The length of a challenge, in bytes. */
 export const CHALLENGE_LENGTH = 32;

@@ -333,7 +333,8 @@ Deno.test("over tls capabilities come from certificates, even without an adminis
   await assert.rejects(elevated(bar, target, "admin"), {
     ...refused,
     message: "target refuses to elevate bar: it has no administrators' public key, and accepts " +
-      "only certificates",
+      "only certificates: use one with the capability (gxensemble ca cert --capabilities), or " +
+      "set an administrator up",
   });
   await ping(bar.actors, target.id);
   assert.equal(
