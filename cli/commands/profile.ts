@@ -133,11 +133,12 @@ async function takeSnapshot(
   observer: Client<ObserverHandlers>,
   { server, force }: { server: string; force: boolean },
 ) {
+  const { formatBytes } = await import("../kit/quantities.ts");
   const { memory: { heapUsed } } = await observer.status();
   const seconds = Math.ceil(heapUsed * SNAPSHOT_TIME / 1000);
   const stops = `${server} stops for about ${seconds} s and takes about ` +
-    `${megabytes(heapUsed * SNAPSHOT_MEMORY)} more memory, since its heap has ${
-      megabytes(heapUsed)
+    `${formatBytes(heapUsed * SNAPSHOT_MEMORY)} more memory, since its heap has ${
+      formatBytes(heapUsed)
     }`;
   if (!force && heapUsed > LARGE_HEAP) await confirmed(stops);
   printNotice(`... ${stops}`);
@@ -176,15 +177,12 @@ async function report(
   }
   printLine(`... wrote ${path} (${bytes} bytes)`);
   if (functions.length === 0) return;
+  const { formatShare } = await import("../kit/quantities.ts");
   const { TablePrinter } = await import("../kit/table.ts");
   const columns = [{ heading: "time", isNumber: true }, { heading: "function" }, {
     heading: "place",
   }];
   new TablePrinter(columns).print(
-    functions.map(({ share, name, place }) => [`${(100 * share).toFixed(1)} %`, name, place]),
+    functions.map(({ share, name, place }) => [formatShare(share), name, place]),
   );
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.ceil(bytes / 1e6)} MB`;
 }

@@ -5,7 +5,6 @@
  */
 import { Argument, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { quoted } from "../../runtime/safe_text.ts";
 import { collecting, completing } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import {
@@ -19,11 +18,10 @@ import { printError, printJson, printLine } from "../kit/output.ts";
 import type { PassphraseOptions } from "../kit/prompts.ts";
 import {
   allOption,
+  chosenServers,
   concurrencyOption,
   isSet,
-  namedServers,
   parseNames,
-  replacingOption,
   rolesOption,
   ServersCommand,
   type ServerSet,
@@ -61,14 +59,7 @@ export function statusCommand(): CommandUnknownOpts {
       ),
     )
     .action(async (names = [], { role, all, ...options }, command) => {
-      const flag = replacingOption({ role, all });
-      if (flag !== undefined && names.length > 0) {
-        command.error(
-          `${flag} takes the place of the server ids: ${quoted(names[0]!)} is too much`,
-        );
-      }
-      const isEvery = names.length === 0 && !role && !all;
-      const set = isEvery ? undefined : namedServers(names, { role, all, command });
+      const set = chosenServers(names, { role, all, command });
       if (set !== undefined && !isSet(set)) await showOne(set, options);
       else await showEach(set, options);
     });

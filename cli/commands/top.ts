@@ -12,10 +12,9 @@ import { logOption, passphraseFileOption, registryOption, timeoutOption } from "
 import { isDumbTerminal } from "../kit/output.ts";
 import {
   allOption,
+  chosenServers,
   isSet,
-  namedServers,
   parseNames,
-  replacingOption,
   rolesOption,
   ServersCommand,
 } from "../kit/server_set_options.ts";
@@ -77,15 +76,8 @@ export function topCommand(): CommandUnknownOpts {
       ),
     )
     .action(async (names = [], { role, all, once, sort, interval, ...options }, command) => {
-      const flag = replacingOption({ role, all });
-      if (flag !== undefined && names.length > 0) {
-        command.error(
-          `${flag} takes the place of the server ids: ${quoted(names[0]!)} is too much`,
-        );
-      }
-      const isEvery = names.length === 0 && !role && !all;
-      const named = isEvery ? undefined : namedServers(names, { role, all, command });
-      const isOne = named !== undefined && !isSet(named);
+      const chosen = chosenServers(names, { role, all, command });
+      const isOne = chosen !== undefined && !isSet(chosen);
       const { withConsole } = await import("../kit/console.ts");
       const { Administrator } = await import("../kit/administrator.ts");
       const { runAsText, runOnScreen } = await import("../top/top.ts");
@@ -95,7 +87,7 @@ export function topCommand(): CommandUnknownOpts {
         const top = {
           actors,
           administrator: new Administrator(console, options),
-          set: isOne && isOnScreen ? undefined : named,
+          set: isOne && isOnScreen ? undefined : chosen,
           opened: isOne ? names[0] : undefined,
           order: SERVER_ORDERS.find((each) => each === sort) ?? "trouble",
           actorOrder: ACTOR_ORDERS.find((each) => each === sort) ?? "mailbox",

@@ -214,6 +214,22 @@ export function namedServers(
   return { ids: names.map((name) => readServerId(name, command)) };
 }
 
+/**
+ * Resolves names and options, of which none are needed, to a set of servers; undefined if none are
+ * given.
+ */
+export function chosenServers(
+  names: readonly string[],
+  { role, all, command }: SetOptions & { command: CommandUnknownOpts },
+): ServerSet | undefined {
+  const flag = replacingOption({ role, all });
+  if (flag !== undefined && names.length > 0) {
+    command.error(`${flag} takes the place of the server ids: ${quoted(names[0]!)} is too much`);
+  }
+  if (flag === undefined && names.length === 0) return undefined;
+  return namedServers(names, { role, all, command });
+}
+
 /** A set of servers, and the actor in each of them that is meant; none for the server itself. */
 export interface ActorSet {
   /** The servers. */

@@ -112,7 +112,7 @@ Deno.test("top is suspended with ctrl-z, and continues with fg", async () => {
   assertRestored(await terminal.end());
 });
 
-Deno.test("top prints plain text to a pipe, once or until nobody reads", async () => {
+Deno.test("top prints plain text to a pipe, once, or again and again until it has no reader", async () => {
   await using running = await twoServers();
   const { ensemble } = running;
   const [first, headings, ...rows] = await ensemble.lines("top", "--once", "--sort", "server");
