@@ -15,8 +15,7 @@ import { withConsole } from "../kit/console.ts";
 import type { ClientOptions } from "../kit/options.ts";
 import { printLine, printNotice } from "../kit/output.ts";
 import type { PassphraseOptions } from "../kit/prompts.ts";
-import { TerminalOperator } from "./terminal_operator.ts";
-import { TerminalTurns } from "./terminal_turns.ts";
+import { TerminalOperator, TerminalTurns } from "./terminal_operator.ts";
 
 /** The options of `gxensemble observer`. */
 export interface ObserverOptions extends ClientOptions, PassphraseOptions {

@@ -19,7 +19,18 @@ import { askYesOrNo, type PassphraseOptions } from "../kit/prompts.ts";
 import { goBackIn } from "../modules/going_back.ts";
 import { LoaderSet } from "../modules/loader_set.ts";
 import { RollOutLock } from "../modules/roll_out_lock.ts";
-import type { TerminalTurns } from "./terminal_turns.ts";
+
+/** One question at a time in the terminal, in the order in which they come. */
+export class TerminalTurns {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Asks a question when the earlier ones are answered. */
+  async take<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    const answer = this.#last.then(ask);
+    this.#last = answer.catch(() => {});
+    return await answer;
+  }
+}
 
 /** Work through a connection of its own. */
 interface ActionContext {
