@@ -24,6 +24,9 @@ import {
 const MAX_WAITING = 2_000;
 const MAX_WAITING_TEXT = 1 << 20;
 
+/** The time in which further records are gathered after the first, in ms. */
+const GATHERING = 50;
+
 /**
  * The largest number of records in a second. To write one takes some 10 us, for which the actor
  * waits, so that a trace takes a few percent of a processor core at most.
@@ -74,6 +77,8 @@ export class ActorTrace implements ActorTracer {
   #rateUntil = 0;
   #end: TraceEnd | undefined;
   #wake: (() => void) | undefined;
+  /** Runs while records are gathered for the one that waits. */
+  #gathering: ReturnType<typeof setTimeout> | undefined;
 
   /** Begins. */
   constructor(actor: Actor, options: ActorTraceOptions) {
@@ -93,13 +98,16 @@ export class ActorTrace implements ActorTracer {
     return { records, lost, ...this.#end && { end: this.#end } };
   }
 
-  /** Resolves when there is something to take, at the latest after `wait` ms. */
+  /**
+   * Resolves when there is something to take, at the latest after `wait` ms. It gathers records for
+   * a moment, so that a busy actor does not cost a message for each; the end does not wait.
+   */
   async changed(wait: number): Promise<void> {
-    if (this.#records.length > 0 || this.#lost > 0 || this.#end) return;
+    if (this.#isUrgent) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake?.();
     this.#wake = resolve;
-    const timer = setTimeout(resolve, wait);
+    const timer = setTimeout(resolve, this.#records.length > 0 ? Math.min(wait, GATHERING) : wait);
     await promise;
     clearTimeout(timer);
   }
@@ -234,6 +242,18 @@ export class ActorTrace implements ActorTracer {
   }
 
   #notify(): void {
+    if (this.#isUrgent) this.#wakeNow();
+    else if (this.#wake) this.#gathering ??= setTimeout(() => this.#wakeNow(), GATHERING);
+  }
+
+  /** Whether what there is should be taken at once. */
+  get #isUrgent(): boolean {
+    return this.#end !== undefined || this.#lost > 0 || this.#records.length >= MAX_TRACE_RECORDS;
+  }
+
+  #wakeNow(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     this.#wake?.();
     this.#wake = undefined;
   }

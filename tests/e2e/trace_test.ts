@@ -30,7 +30,7 @@ Deno.test("trace prints what an actor takes and answers, and ends after the numb
   await ensemble.lines("call", "counter@a", "add", "amount=3");
   await ensemble.lines("tell", "counter@a", "reset");
   await trace.until(async () => {
-    await Promise.resolve();
+    await new Promise((resolve) => setTimeout(resolve, 10));
     return trace.output.some((line) => /#2 done/.test(line));
   }, "is done with the second");
   await ensemble.failure("call", "counter@a", "stop");

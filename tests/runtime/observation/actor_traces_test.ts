@@ -16,6 +16,7 @@ import { CapturedLogs, eventually } from "../server/captured_logs.ts";
 class Followed {
   readonly records: TraceRecord[] = [];
   lost = 0;
+  parts = 0;
   readonly end: Promise<TraceEnd>;
 
   constructor(parts: Awaited<ReturnType<typeof followActor>>) {
@@ -34,6 +35,7 @@ class Followed {
     for await (const { records, lost, end } of parts) {
       this.records.push(...records);
       this.lost += lost;
+      this.parts++;
       if (end) return end;
     }
     throw new Error("no end");
@@ -180,6 +182,21 @@ Deno.test("a trace that is not followed ends", async () => {
   clock.tick(2_000);
   assert.equal(service.observation, undefined);
   await assert.rejects(observer.followTrace({ trace: trace!, wait: 0 }), /has no trace 1/);
+});
+
+Deno.test("a trace of a busy actor does not cost a message for each of its own", async () => {
+  await using ensemble = await testEnsemble();
+  const a = await ensemble.startServer("a");
+  const client = await ensemble.startServer();
+  a.serve("service", handlers);
+  const began = performance.now();
+  const followed = await trace(client, "service@a", { count: 200 });
+  for (let i = 0; i < 200; i++) await client.ask("service@a", { type: "add", amount: i });
+  assert.deepEqual(await followed.end, { why: "count" });
+  assert.equal(followed.records.length, 400);
+  // Each but the last has gathered for 50 ms.
+  const most = 2 + (performance.now() - began) / 45;
+  assert.ok(followed.parts <= most, `${followed.parts} parts`);
 });
 
 Deno.test("a trace leaves out what is too much, and says how much", async () => {
