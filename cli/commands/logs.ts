@@ -134,7 +134,7 @@ function parseSought(text: string): Sought {
 
 /** Parses `--since`: an age, or a time. Returns the age in ms, since clocks of hosts may differ. */
 function parseAge(text: string): number {
-  if (!text.includes("-")) return parseDuration(text, MAX_AGE);
+  if (/^[\d.]+[a-z]*$/.test(text)) return parseDuration(text, MAX_AGE);
   const age = Date.now() - new Date(text).getTime();
   if (age >= 0) return age;
   throw new InvalidInputError(

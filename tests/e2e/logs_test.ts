@@ -80,6 +80,12 @@ Deno.test("logs prints the last lines of a server's log, as its file has them, a
   assert.deepEqual(await filtered("-n", "0"), []);
   assert.deepEqual(await filtered("--level", "WARN"), ["two", "Three"]);
   assert.deepEqual(await filtered("--category", "app.db", "--since", "1d"), ["two"]);
+  const wrong = await ensemble.run("logs", "--since", "tomorrow", "a");
+  assert.equal(wrong.code, 2);
+  assert.match(
+    wrong.stderr,
+    /not a time in the past, such as 10m or 2026-01-02T03:04:05Z: "tomorrow"/,
+  );
   assert.deepEqual(await filtered("--grep", "three"), ["Three"]);
   assert.deepEqual(await filtered("--grep", "/^t[wh]/i", "-n", "1"), ["Three"]);
   const [json] = await ensemble.lines("logs", "--json", "--grep", "two", "a");
