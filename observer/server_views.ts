@@ -10,6 +10,7 @@ import { controlClient } from "../runtime/ensemble/remote.ts";
 import { EnsembleError, InvalidInputError } from "../runtime/errors.ts";
 import type { LogPosition } from "../runtime/observation/log_protocol.ts";
 import { observerClient } from "../runtime/observation/observer_protocol.ts";
+import { inParallel } from "../runtime/parallel.ts";
 import type { ObservedEnsemble } from "./observed_ensemble.ts";
 import {
   observedActor,
@@ -28,6 +29,7 @@ import type {
   GroupMembers,
   LoadList,
   LogTail,
+  ObservedServer,
   ServerHistory,
 } from "./page/page_protocol.ts";
 import type { EnsembleHistory } from "./ensemble_history.ts";
@@ -160,24 +162,21 @@ export class ServerViews {
     const members: GroupMember[] = [];
     const errors: { server: string; error: string }[] = [];
     let total = 0;
-    const queue = servers.values();
-    const work = async () => {
-      for (const { id } of queue) {
-        try {
-          const found = await controlClient(this.#actorSystem, id)
-            .listMembers({ group }, { timeout: ANSWER_TIMEOUT });
-          total += found.length;
-          const room = Math.max(0, MAX_MEMBERS - members.length);
-          for (const actor of found.slice(0, room)) {
-            members.push({ server: id, actor: typeof actor === "string" ? shown(actor) : actor });
-          }
-        } catch (error) {
-          if (!(error instanceof EnsembleError)) throw error;
-          errors.push({ server: id, error: shown(error.message) });
+    const work = async ({ id }: ObservedServer) => {
+      try {
+        const found = await controlClient(this.#actorSystem, id)
+          .listMembers({ group }, { timeout: ANSWER_TIMEOUT });
+        total += found.length;
+        const room = Math.max(0, MAX_MEMBERS - members.length);
+        for (const actor of found.slice(0, room)) {
+          members.push({ server: id, actor: typeof actor === "string" ? shown(actor) : actor });
         }
+      } catch (error) {
+        if (!(error instanceof EnsembleError)) throw error;
+        errors.push({ server: id, error: shown(error.message) });
       }
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    await inParallel(servers, { atOnce: AT_ONCE, work });
     members.sort((a, b) => a.server < b.server ? -1 : a.server > b.server ? 1 : 0);
     return { members, total, errors };
   }

@@ -7,6 +7,7 @@ import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0
 import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { listServers } from "../../runtime/ensemble/remote.ts";
 import { DisconnectedError, EnsembleError, TimeoutError } from "../../runtime/errors.ts";
+import { inParallel } from "../../runtime/parallel.ts";
 import type { ActorServer } from "../../runtime/server/actor_server.ts";
 import type { Session } from "../../runtime/server/capabilities.ts";
 import { sameInstance, shortInstance } from "../../runtime/server/credentials.ts";
@@ -194,11 +195,10 @@ export class EnsembleShutdown {
     entries: readonly RegistryEntry[],
     work: (entry: RegistryEntry) => Promise<void>,
   ): Promise<void> {
-    const queue = entries.values();
-    const workThrough = async () => {
-      for (const entry of queue) await this.#attempt(entry, () => work(entry));
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, workThrough));
+    await inParallel(entries, {
+      atOnce: AT_ONCE,
+      work: (entry) => this.#attempt(entry, () => work(entry)),
+    });
   }
 
   /** Reports and counts a failure. */

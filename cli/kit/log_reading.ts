@@ -14,6 +14,7 @@ import {
   MAX_RECORDS,
 } from "../../runtime/observation/log_protocol.ts";
 import { observerClient } from "../../runtime/observation/observer_protocol.ts";
+import { inParallel } from "../../runtime/parallel.ts";
 import type { ActorServer } from "../../runtime/server/actor_server.ts";
 import { OBSERVER } from "../../runtime/server/capabilities.ts";
 import type { WatchedChange } from "../../runtime/server/registry_view.ts";
@@ -98,18 +99,15 @@ export class LogReading {
     const { lines, pattern } = this.#options;
     const limit = pattern ? MAX_RECORDS : Math.max(1, lines);
     const pages = new Map<string, LogPage>();
-    const queue = servers.values();
-    const readThrough = async () => {
-      for (const server of queue) {
-        try {
-          pages.set(server, await this.#elevating(server, () => this.#ask(server, { limit })));
-        } catch (error) {
-          if (!isSet(set) || !(error instanceof EnsembleError)) throw error;
-          await this.#fail(server, error);
-        }
+    const work = async (server: string) => {
+      try {
+        pages.set(server, await this.#elevating(server, () => this.#ask(server, { limit })));
+      } catch (error) {
+        if (!isSet(set) || !(error instanceof EnsembleError)) throw error;
+        await this.#fail(server, error);
       }
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, readThrough));
+    await inParallel(servers, { atOnce: AT_ONCE, work });
     return new Map(servers.flatMap((server) => {
       const page = pages.get(server);
       return page ? [[server, page]] : [];

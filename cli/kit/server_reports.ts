@@ -8,6 +8,7 @@ import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { listServers } from "../../runtime/ensemble/remote.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import type { ServerStatus } from "../../runtime/observation/status_protocol.ts";
+import { inParallel } from "../../runtime/parallel.ts";
 import {
   registryClient,
   type RegistryEntry,
@@ -118,17 +119,14 @@ export async function readReports(
     onReport?(report: ServerReport): void;
   },
 ): Promise<ServerReport[]> {
-  const reports: ServerReport[] = [];
-  const queue = reporters.values();
-  const workThrough = async () => {
-    for (const reporter of queue) {
+  return await inParallel(reporters, {
+    atOnce: concurrency,
+    async work(reporter) {
       const report = await readReport(reporter, context);
-      reports.push(report);
       onReport?.(report);
-    }
-  };
-  await Promise.all(Array.from({ length: concurrency }, workThrough));
-  return reports;
+      return report;
+    },
+  });
 }
 
 /** The delay of an event loop that counts as one trouble, in ms. */

@@ -7,6 +7,7 @@ import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { listServers } from "../../runtime/ensemble/remote.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { onEndingSignal } from "../../runtime/home/signals.ts";
+import { inParallel } from "../../runtime/parallel.ts";
 import type {
   RegistryEntry,
   RegistryPage,
@@ -197,11 +198,10 @@ class WorkInSet<Result> {
     using _progress = this.#showProgress();
     using _interrupt = this.#onInterrupt();
     const numbered = this.#servers.map((server, index) => [server, index] as const);
-    const queue = numbered.filter(([server]) => server !== last).values();
-    const workThrough = async () => {
-      for (const [server, index] of queue) await this.#workIn(server, index);
-    };
-    await Promise.all(Array.from({ length: concurrency }, workThrough));
+    await inParallel(numbered.filter(([server]) => server !== last), {
+      atOnce: concurrency,
+      work: ([server, index]) => this.#workIn(server, index),
+    });
     for (const [server, index] of numbered) {
       if (server === last) await this.#workIn(server, index);
     }

@@ -9,6 +9,7 @@ import type { Client } from "../../runtime/actor/service.ts";
 import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
 import { listServers, loaderClient } from "../../runtime/ensemble/remote.ts";
 import { DisconnectedError, EnsembleError } from "../../runtime/errors.ts";
+import { inParallel } from "../../runtime/parallel.ts";
 import { LOADER } from "../../runtime/server/capabilities.ts";
 import { registryClient, type RegistryEntry } from "../../runtime/server/registry_protocol.ts";
 import { Administrator } from "../kit/administrator.ts";
@@ -96,14 +97,17 @@ export class LoaderSet {
     }
     if ("ids" in set) {
       const registry = registryClient(this.actors);
-      return await this.#inParallel(set.ids, async (id) => {
-        try {
-          return (await registry.lookup({ id })).entry ?? { id };
-        } catch (error) {
-          // A server of this host is reached without the registry.
-          if (error instanceof DisconnectedError) return { id };
-          throw error;
-        }
+      return await inParallel(set.ids, {
+        atOnce: this.#concurrency,
+        work: async (id) => {
+          try {
+            return (await registry.lookup({ id })).entry ?? { id };
+          } catch (error) {
+            // A server of this host is reached without the registry.
+            if (error instanceof DisconnectedError) return { id };
+            throw error;
+          }
+        },
       });
     }
     const queries = set.roles.map((role) => ({ role, states: RUNNING_STATES }));
@@ -134,10 +138,10 @@ export class LoaderSet {
     servers: readonly string[],
     work: (loader: Loader, server: string) => Promise<Result>,
   ): Promise<Map<string, Outcome<Result>>> {
-    const outcomes = await this.#inParallel(
-      servers,
-      async (server) => [server, await this.#outcome(server, work)] as const,
-    );
+    const outcomes = await inParallel(servers, {
+      atOnce: this.#concurrency,
+      work: async (server) => [server, await this.#outcome(server, work)] as const,
+    });
     return new Map(outcomes);
   }
 
@@ -164,18 +168,5 @@ export class LoaderSet {
       if (!(error instanceof EnsembleError)) throw error; // A bug of the command itself.
       return { error: await this.explain(error) };
     }
-  }
-
-  async #inParallel<Item, Result>(
-    items: readonly Item[],
-    work: (item: Item) => Promise<Result>,
-  ): Promise<Result[]> {
-    const results: Result[] = [];
-    const queue = items.entries();
-    const workThrough = async () => {
-      for (const [index, item] of queue) results[index] = await work(item);
-    };
-    await Promise.all(Array.from({ length: this.#concurrency }, workThrough));
-    return results;
   }
 }

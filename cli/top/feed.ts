@@ -6,6 +6,7 @@
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import type { BusiestActors, BusyOrder } from "../../runtime/observation/busiest_protocol.ts";
+import { inParallel } from "../../runtime/parallel.ts";
 import type { Observers } from "../kit/observers.ts";
 import {
   findReporters,
@@ -124,13 +125,9 @@ export class Feed {
   /** Asks all servers, or only the opened one. */
   async #askAll(): Promise<void> {
     const opened = this.#options.opened()?.id;
-    const queue = this.#reporters
-      .filter(({ id }) => !this.#asked.has(id) && (opened === undefined || id === opened))
-      .values();
-    const workThrough = async () => {
-      for (const reporter of queue) await this.#ask(reporter);
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, workThrough));
+    const due = this.#reporters
+      .filter(({ id }) => !this.#asked.has(id) && (opened === undefined || id === opened));
+    await inParallel(due, { atOnce: AT_ONCE, work: (reporter) => this.#ask(reporter) });
   }
 
   async #ask(reporter: Reporter): Promise<void> {
