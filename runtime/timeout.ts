@@ -1,5 +1,5 @@
 /**
- * Waits with a time limit.
+ * Waits with a limit: a time, or a signal.
  *
  * @module
  */
@@ -26,4 +26,20 @@ export async function within(timeout: number, promise: Promise<unknown>): Promis
   const result = await Promise.race([settled, late]);
   clearTimeout(timer);
   return result;
+}
+
+/** Waits for a promise until a signal is aborted; then throws the signal's reason. */
+export async function unlessAborted<Result>(
+  signal: AbortSignal | undefined,
+  work: Result | Promise<Result>,
+): Promise<Result> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal!.reason);
+  signal?.addEventListener("abort", abort);
+  if (signal?.aborted) abort();
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
 }

@@ -11,7 +11,10 @@ import { asError, describeThrown } from "../error_report.ts";
 import { Actor } from "./actor.ts";
 import { endMeasuring, makeSpans, measureActor } from "./actor_observation.ts";
 import {
+  answersAsk,
+  answerTo,
   type AskOptions,
+  copyForMember,
   DEFAULT_ASK_TIMEOUT,
   type Destination,
   Envelope,
@@ -659,11 +662,11 @@ export class ActorSystem implements Messaging, Receiver {
     if (envelope.replyExpected) {
       // The sender does not know yet that it is draining, and asks another server.
       const actor = this.isDraining ? undefined : this.groups.next(group);
-      actor?.deliver(copyFor(actor, envelope));
+      actor?.deliver(copyForMember(actor, envelope));
       return actor !== undefined;
     }
     const members = this.groups.members(group);
-    for (const actor of members) actor.deliver(copyFor(actor, envelope));
+    for (const actor of members) actor.deliver(copyForMember(actor, envelope));
     return members.length > 0;
   }
 
@@ -768,30 +771,6 @@ export function unknownActor(ref: ActorRef): ActorError {
   return new ActorError(`unknown actor: ${ref}`, { code: "UNKNOWN_ACTOR" });
 }
 
-/** The envelope that a member of a group gets: as it was sent, and to that member. */
-function copyFor(actor: Actor, envelope: Envelope): Envelope {
-  const { message, source, nonce, timeout, replyExpected } = envelope;
-  const copy = new Envelope(
-    message,
-    actor.ref.actor,
-    source,
-    nonce,
-    undefined,
-    timeout,
-    replyExpected,
-    false,
-  );
-  copy.expires = envelope.expires;
-  copy.session = envelope.session;
-  if (envelope.trace !== undefined) copy.trace = envelope.trace;
-  return copy;
-}
-
-/** Asks have even nonces: an answer to one goes to its promise, or is dropped if it is late. */
-function answersAsk(replyTo: number | undefined): replyTo is number {
-  return replyTo !== undefined && replyTo % 2 === 0;
-}
-
 /** The type of a request; undefined if reading it throws. */
 function typeOf(message: unknown): string | undefined {
   try {
@@ -799,19 +778,6 @@ function typeOf(message: unknown): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function answerTo(
-  { source: dest, nonce, trace }: Envelope,
-  source: ActorRef,
-  own: number,
-  value: unknown,
-  failed: boolean,
-): Envelope {
-  const answer = new Envelope(value, dest.actor, source, own, nonce, undefined, false, failed);
-  // That to an ask has no reaction of its own.
-  if (trace !== undefined && !answersAsk(nonce)) answer.trace = trace;
-  return answer;
 }
 
 function ownRef(actor: { readonly ref: ActorRef } | null): ActorRef {

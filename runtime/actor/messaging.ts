@@ -404,3 +404,41 @@ function remoteError(name: unknown, message: string, stack: string): Error {
 function received(text: string, limit: number): string {
   return visibleText(shorten(text, limit));
 }
+
+/** The envelope that a member of a group gets: as it was sent, and to that member. */
+export function copyForMember(actor: { readonly ref: ActorRef }, envelope: Envelope): Envelope {
+  const { message, source, nonce, timeout, replyExpected } = envelope;
+  const copy = new Envelope(
+    message,
+    actor.ref.actor,
+    source,
+    nonce,
+    undefined,
+    timeout,
+    replyExpected,
+    false,
+  );
+  copy.expires = envelope.expires;
+  copy.session = envelope.session;
+  if (envelope.trace !== undefined) copy.trace = envelope.trace;
+  return copy;
+}
+
+/** Asks have even nonces: an answer to one goes to its promise, or is dropped if it is late. */
+export function answersAsk(replyTo: number | undefined): replyTo is number {
+  return replyTo !== undefined && replyTo % 2 === 0;
+}
+
+/** The envelope of an answer, with a nonce of its own. */
+export function answerTo(
+  { source: dest, nonce, trace }: Envelope,
+  source: ActorRef,
+  own: number,
+  value: unknown,
+  failed: boolean,
+): Envelope {
+  const answer = new Envelope(value, dest.actor, source, own, nonce, undefined, false, failed);
+  // That to an ask has no reaction of its own.
+  if (trace !== undefined && !answersAsk(nonce)) answer.trace = trace;
+  return answer;
+}

@@ -38,6 +38,7 @@ import {
 import { Registration } from "./registration.ts";
 import { RegistryView } from "./registry_view.ts";
 import { ownKernel } from "../own_process.ts";
+import { unlessAborted } from "../timeout.ts";
 import { VERSION } from "../version.ts";
 import { Router } from "./router.ts";
 
@@ -785,21 +786,5 @@ export class ActorServer {
     this.actors.close();
     logger.info("{id} has stopped", { id: this.id });
     this.#stopped.resolve(this.#resources.disposeAsync());
-  }
-}
-
-/** Waits for a promise until a signal is aborted; then throws the signal's reason. */
-async function unlessAborted<Result>(
-  signal: AbortSignal | undefined,
-  work: Result | Promise<Result>,
-): Promise<Result> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal!.reason);
-  signal?.addEventListener("abort", abort);
-  if (signal?.aborted) abort();
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal?.removeEventListener("abort", abort);
   }
 }
