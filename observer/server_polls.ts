@@ -236,7 +236,7 @@ export class ServerPolls implements Disposable {
         at: change === "loaded" ? Math.min(at + ahead, Date.now()) : Date.now(),
         server: polled.id,
         change,
-        details: shown(`${module} ${hash.slice(0, 12)} by ${by}`),
+        details: shown(`${module} ${hash.slice(0, 10)} by ${by}`),
       });
     if (isFirst) {
       for (const load of loads.last.toReversed()) note("loaded", load);

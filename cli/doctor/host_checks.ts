@@ -11,13 +11,11 @@ import type { Places } from "../../runtime/home/paths.ts";
 import { openFiles } from "../../runtime/observation/process_usage.ts";
 import { hasAdminPrivateKey, readAdminPublicKey } from "../../runtime/pki/admin_key.ts";
 import { DAY } from "../../runtime/pki/certificate_terms.ts";
+import { EXPIRY_NOTICE } from "../../runtime/pki/own_tls.ts";
 import { decodePem } from "../../runtime/pki/pem.ts";
 import { isOpenToOthers, requirePrivateDirectory } from "../../runtime/wire/socket_directory.ts";
 import { formatBytes } from "../kit/quantities.ts";
 import { failure, type Finding, ok, skipped, warning } from "./finding.ts";
-
-/** How long before its end a certificate needs attention, in ms. */
-const CERTIFICATE_NOTICE = 30 * DAY;
 
 /** A disk with less free space needs attention, in bytes and as a part of the whole. */
 const DISK_NOTICE = { bytes: 1 << 30, part: 0.1 };
@@ -156,7 +154,7 @@ async function checkCertificates(places: Places): Promise<Finding[]> {
 export function judgeEnd(check: string, end: number, remedy: string, now = Date.now()): Finding {
   const day = new Date(end).toISOString();
   if (end <= now) return failure(check, `ended at ${day}`, remedy);
-  if (end - now < CERTIFICATE_NOTICE) {
+  if (end - now < EXPIRY_NOTICE) {
     const days = Math.floor((end - now) / DAY);
     return warning(check, `ends at ${day}, in ${days === 1 ? "1 day" : `${days} days`}`, remedy);
   }

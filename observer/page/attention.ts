@@ -13,8 +13,8 @@ export const LATE = 100;
 /** A mailbox is long from this number of messages on. */
 export const LONG_MAILBOX = 1000;
 
-/** A certificate ends soon if it has this much time left, in ms. */
-const SOON = 14 * 24 * 3_600_000;
+/** A certificate ends soon if it has this much time left, in ms: as servers warn in their logs. */
+const SOON = 30 * 24 * 3_600_000;
 
 /** Something to look at. */
 export interface Concern {

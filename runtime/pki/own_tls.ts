@@ -47,7 +47,7 @@ export async function readGivenTls(id: string, texts: CertificateTexts): Promise
 const logger = getLogger(["gxensemble", "server"]);
 
 /** How long before the expiry warnings start, in ms. */
-const NOTICE = 30 * DAY;
+export const EXPIRY_NOTICE: number = 30 * DAY;
 
 /** The expiry times of the TLS files. */
 export type Expiring = {
@@ -84,7 +84,7 @@ export function warnOfExpiry(current: () => Expiring): Disposable {
 
 function warnOf(what: string, end: Date, remedy: string): void {
   const left = end.getTime() - Date.now();
-  if (left >= NOTICE) return;
+  if (left >= EXPIRY_NOTICE) return;
   const days = Math.floor(left / DAY);
   const when = left < 0
     ? `ended at ${end.toISOString()}`
