@@ -120,7 +120,7 @@ Deno.test("gxensemble prints no control characters from a server to a pipe", asy
         ({ stdout }) =>
           assert.equal(
             stdout.split("\n")[1],
-            `100.0 %\t${VISIBLE_ATTACK}\t/${VISIBLE_ATTACK}:1`,
+            `100%\t${VISIBLE_ATTACK}\t/${VISIBLE_ATTACK}:1`,
           ),
       ],
       [["log-level", "rogue"], ({ stdout }) => {
