@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { on, onShutdown, onUnexpected } from "../../../runtime/actor/cases.ts";
+import type { ActorRef } from "../../../runtime/actor/references.ts";
 import { serveLoader } from "../../../runtime/ensemble/loader.ts";
 import { UnitStore } from "../../../runtime/code/unit_store.ts";
 import { controlClient, loaderClient } from "../../../runtime/ensemble/remote.ts";
@@ -43,11 +44,15 @@ Deno.test("a peer that comes and goes under ever new ids costs few lines", async
   await ensemble.startRegistry();
   const target = await ensemble.start("target");
   const { promise: opened, resolve: open } = Promise.withResolvers<void>();
-  target.actors.serve("gate", { wait: () => opened }, { concurrent: true });
+  const tellLater = async (_request: unknown, { sender }: { sender: ActorRef }) => {
+    await opened;
+    target.tell(sender, "opened");
+  };
+  target.actors.serve("gate", { wait: tellLater }, { concurrent: true });
   const { cookie } = ensemble;
   for (let i = 0; i < 200; i++) {
     using rogue = await RoguePeer.join(ensemble.socket("target"), { cookie, id: `ghost${i}` });
-    await rogue.sendEnvelope({ dest: "gate", replyExpected: true }, rogueBody({ type: "wait" }));
+    await rogue.sendEnvelope({ dest: "gate" }, rogueBody({ type: "wait" }));
   }
   await eventually(() => target.connections().length === 1, "all gone");
   open();
