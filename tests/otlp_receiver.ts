@@ -54,12 +54,13 @@ export class OtlpReceiver implements AsyncDisposable {
   readonly points: ReceivedPoint[] = [];
   readonly records: ReceivedRecord[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #end = new AbortController();
   #news = Promise.withResolvers<void>();
 
   /** Listens on a free port. */
   constructor() {
     this.#server = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      { hostname: "127.0.0.1", port: 0, signal: this.#end.signal, onListen() {} },
       async (request) => {
         // deno-lint-ignore no-explicit-any -- the form of OTLP
         this.#take(await request.json() as any);
@@ -128,7 +129,9 @@ export class OtlpReceiver implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.shutdown();
+    // `shutdown` would wait for the end of a request whose process was killed.
+    this.#end.abort();
+    await this.#server.finished;
   }
 }
 
