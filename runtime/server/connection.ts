@@ -287,7 +287,8 @@ export class Connection {
         if (turn) await turn;
         // Many costly frames must not block everything else.
         let began = this.#lastReceived = performance.now();
-        for (let count = 1; this.open && this.#reader.next(); count++) {
+        let count = 1;
+        for (; this.open && this.#reader.next(); count++) {
           const isLarge = this.#reader.end - this.#reader.start > LARGE_FRAME;
           this.#receive();
           if (!isLarge && count % FRAMES_PER_CHECK !== 0) continue;
@@ -296,6 +297,7 @@ export class Connection {
           await new Promise((resolve) => setTimeout(resolve));
           began = performance.now();
         }
+        this.#turns.handled(count - 1);
         // Do not keep a large frame while the peer is silent.
         this.#frame.clear();
       } while (this.open && await this.#reader.fill());

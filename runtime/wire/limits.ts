@@ -32,8 +32,11 @@ export const PIECE = 128 * 1024 - 6;
 /** How long handling frames may block the event loop, in ms. */
 export const MAX_TURN = 20;
 
-/** The number of streams that are served in one turn of the event loop; see `reading_turns.ts`. */
-export const STREAMS_PER_TURN = 16;
+/**
+ * The number of messages that many streams may handle in one turn of the event loop; see
+ * `reading_turns.ts`. A thousand with one message each need not wait for each other.
+ */
+export const MESSAGES_PER_TURN = 256;
 
 /** The number of frames between checks of {@linkcode MAX_TURN}. */
 export const FRAMES_PER_CHECK = 16;

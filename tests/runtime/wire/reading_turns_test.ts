@@ -1,15 +1,22 @@
 import assert from "node:assert/strict";
-import { STREAMS_PER_TURN } from "../../../runtime/wire/limits.ts";
 import { ReadingTurns } from "../../../runtime/wire/reading_turns.ts";
+
+/** The number of messages that each stream has. */
+const MESSAGES = 64;
+
+/** How many streams with so many take part in one turn. */
+const STREAMS_PER_TURN = 16;
 
 /** Streams that note their numbers whenever they are served. */
 function makeStreams(count: number) {
   const served: number[] = [];
   const streams = Array.from({ length: count }, () => new ReadingTurns());
+  for (const stream of streams) stream.handled(MESSAGES);
   const serve = async (stream: number) => {
     const turn = streams[stream]!.take();
     if (turn) await turn;
     served.push(stream);
+    streams[stream]!.handled(MESSAGES);
   };
   return { served, serve, numbers: streams.keys().toArray() };
 }
