@@ -29,8 +29,6 @@ export interface ObserverPageOptions extends Pick<ServerAccess, "elevate"> {
   readonly listen: InternetAddress;
   /** Does what the page asks for; without one, the page only shows. */
   readonly operator?: Operator | undefined;
-  /** Ends everything. */
-  readonly signal: AbortSignal;
 }
 
 /** A page that is served. */
@@ -48,7 +46,7 @@ export interface ObserverPage {
  */
 export async function servePage(
   console: ActorServer,
-  { listen, operator, elevate, signal }: ObserverPageOptions,
+  { listen, operator, elevate }: ObserverPageOptions,
 ): Promise<ObserverPage> {
   const access = new PageAccess();
   const ensemble = new ObservedEnsemble({
@@ -97,6 +95,8 @@ export async function servePage(
     clearTimeout(lingering);
   });
   const open = resources.move();
-  const ended = followRegistry(console, { ensemble, signal }).finally(() => open.dispose());
+  const ended = followRegistry(console, { ensemble, signal: console.signal }).finally(() =>
+    open.dispose()
+  );
   return { url: server.url, ended };
 }

@@ -47,7 +47,6 @@ export async function observe(options: ObserverOptions): Promise<void> {
     await elevations.elevate(REGISTRY_ID);
     const { url, ended } = await servePage(console, {
       listen: options.listen,
-      signal: new AbortController().signal,
       elevate: (server) => elevations.elevate(server),
       ...options.allowActions && {
         operator: new TerminalOperator(console, { ...options, administrator, turns }),

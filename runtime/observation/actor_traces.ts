@@ -126,7 +126,7 @@ export class ActorTraces {
   /** Whether the messages of an actor may have secrets: code that is loaded or typed, challenges. */
   #isPrivate(actor: Actor): boolean {
     return actor.name === SERVER_ACTOR || this.#server.actors.essential.has(actor) ||
-      actor.group.name === "repl";
+      actor.group.name === "repl" && actor.group.parent === this.#server.actors.root;
   }
 
   #renew(number: number, held: Held): void {

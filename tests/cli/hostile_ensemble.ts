@@ -52,7 +52,7 @@ export class HostileEnsemble implements AsyncDisposable {
   /** The places of commands. */
   readonly places: TemporaryEnsemble = new TemporaryEnsemble();
   readonly #local = new LocalEnsemble();
-  /** Nobody renews the leases of servers that refuse connections. */
+  /** With a long lease: servers that refuse connections do not renew theirs. */
   readonly #store = new MemoryStore({ lease: 600_000 });
   readonly #listeners: Deno.Listener[] = [];
 

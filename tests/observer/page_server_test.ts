@@ -300,7 +300,7 @@ Deno.test("PageServer has an action confirmed, and says what was done", async ()
   assert.deepEqual(noted, ["it was done", "do it in a: declined: the operator declined"]);
 });
 
-Deno.test("PageServer refuses an action of another page, without the secret, or that is none", async () => {
+Deno.test("PageServer refuses an action from another page, without the secret, or of an unknown kind", async () => {
   const operator = new TestOperator();
   using served = await Served.open({ actions: new PageActions(operator, () => {}) });
   const refusals: [number, unknown, RequestInit][] = [
