@@ -20,9 +20,10 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   "cli/executables": ["cli/modules"],
   "cli/observer": ["cli/modules"],
   "cli/modules": ["cli/kit"],
-  "cli/kit": ["registry", "observer"],
+  "cli/kit": ["supervisor/configuration", "registry", "observer"],
   "observer": ["observer/page", "runtime/ensemble"],
   "observer/page": [],
+  "supervisor/configuration": ["registry"],
   "registry": ["runtime/ensemble"],
   "runtime/ensemble": ["runtime/observation", "runtime/repl", "runtime/pki"],
   "runtime/observation": ["runtime/code", "runtime/home"],
@@ -61,7 +62,7 @@ async function* sourcesBelow(directory: string): AsyncGenerator<string> {
 async function readImports(): Promise<Import[]> {
   const imports: Import[] = [];
   const files = ["mod.ts"];
-  for (const folder of ["cli", "observer", "registry", "runtime", "testing"]) {
+  for (const folder of ["cli", "observer", "registry", "runtime", "supervisor", "testing"]) {
     for await (const file of sourcesBelow(folder)) files.push(file);
   }
   for (const file of files) {
@@ -159,7 +160,7 @@ Deno.test("ping loads no module of Node.js that takes long to load", async () =>
 });
 
 Deno.test("only mod.ts re-exports", async () => {
-  for await (const folder of ["cli", "observer", "registry", "runtime", "testing"]) {
+  for await (const folder of ["cli", "observer", "registry", "runtime", "supervisor", "testing"]) {
     for await (const file of sourcesBelow(folder)) {
       const text = await Deno.readTextFile(join(ROOT, file));
       assert.doesNotMatch(text, /^export (?:type )?(?:\{[^}]*\}|\*[^"]*) from "\./m, file);
