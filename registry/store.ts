@@ -4,6 +4,8 @@
  * @module
  */
 import { InvalidInputError } from "../runtime/errors.ts";
+import { parseSeconds } from "../runtime/measures.ts";
+import { quoted } from "../runtime/safe_text.ts";
 import { type InternetAddress, parseAddresses } from "../runtime/wire/address.ts";
 import type { EtcdAccessFiles } from "./etcd_access.ts";
 import type {
@@ -17,6 +19,21 @@ import type {
 
 /** The default time that a lease runs after each renewal, in ms. */
 export const DEFAULT_LEASE = 15_000;
+
+/** The shortest and the longest lease, in ms. */
+const SHORTEST_LEASE = 2_000;
+const LONGEST_LEASE = 3_600_000;
+
+/**
+ * Parses a lease in seconds, and returns it in ms.
+ *
+ * @throws {InvalidInputError} if it is not from 2 to 3600 seconds.
+ */
+export function parseLease(text: string): number {
+  const lease = parseSeconds(text, { isZeroAllowed: false });
+  if (lease >= SHORTEST_LEASE && lease <= LONGEST_LEASE) return lease;
+  throw new InvalidInputError(`a lease has 2 to 3600 seconds: ${quoted(text)}`);
+}
 
 /**
  * How long an entry stays `unreachable` before it is gone, in leases.

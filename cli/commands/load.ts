@@ -7,8 +7,9 @@ import { type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings
 import type { Client } from "../../runtime/actor/service.ts";
 import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
 import { InvalidInputError } from "../../runtime/errors.ts";
+import { parseSeconds } from "../../runtime/measures.ts";
 import { formatNotation, symbol } from "../../runtime/notation.ts";
-import { ArgumentUnless, completing, parseSeconds, reading } from "../kit/declaration.ts";
+import { ArgumentUnless, completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import {
   addResultOptions,

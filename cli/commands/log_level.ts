@@ -6,8 +6,9 @@
 import { Argument, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { InvalidInputError } from "../../runtime/errors.ts";
 import { LOG_LEVELS, type LogLevel, parseLogLevel } from "../../runtime/home/log_options.ts";
+import { parseDuration } from "../../runtime/measures.ts";
 import { quoted } from "../../runtime/safe_text.ts";
-import { completing, parseDuration, reading } from "../kit/declaration.ts";
+import { completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import { addResultOptions } from "../kit/options.ts";
 import { printNotice } from "../kit/output.ts";

@@ -6,9 +6,9 @@
 import { Command, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { formatEndpoint, type InternetAddress, isLoopback } from "../../runtime/wire/address.ts";
 import { InvalidInputError } from "../../runtime/errors.ts";
+import { parseHttpAddress } from "../../runtime/wire/http_address.ts";
 import { completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
-import { parseHttpAddress } from "../kit/http_options.ts";
 import { logOption, passphraseFileOption, registryOption, timeoutOption } from "../kit/options.ts";
 
 /** Where the page is served by default. */

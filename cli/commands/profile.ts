@@ -5,8 +5,9 @@
  */
 import { Command, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import type { Client } from "../../runtime/actor/service.ts";
+import { parseDuration } from "../../runtime/measures.ts";
 import type { ObserverHandlers } from "../../runtime/observation/observer_protocol.ts";
-import { completing, parseDuration, reading } from "../kit/declaration.ts";
+import { completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import {
   type ClientOptions,

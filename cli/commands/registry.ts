@@ -7,13 +7,12 @@ import { Command, type CommandUnknownOpts, Option } from "npm:@commander-js/extr
 import {
   DEFAULT_LEASE,
   openStore,
+  parseLease,
   parseStoreLocation,
   type StoreLocation,
 } from "../../registry/store.ts";
 import { REGISTRY_ID } from "../../runtime/actor/references.ts";
-import { InvalidInputError } from "../../runtime/errors.ts";
-import { quoted } from "../../runtime/safe_text.ts";
-import { completing, parseSeconds, reading } from "../kit/declaration.ts";
+import { completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import { httpOption, httpTokenOption, requireHttpToken, serveHttp } from "../kit/http_options.ts";
 import {
@@ -117,15 +116,4 @@ export function registryCommand(typed: string): CommandUnknownOpts {
         },
       });
     });
-}
-
-/** The shortest and the longest lease, in ms. */
-const SHORTEST_LEASE = 2_000;
-const LONGEST_LEASE = 3_600_000;
-
-/** Parses a lease in seconds, and returns it in ms. */
-function parseLease(text: string): number {
-  const lease = parseSeconds(text, { isZeroAllowed: false });
-  if (lease >= SHORTEST_LEASE && lease <= LONGEST_LEASE) return lease;
-  throw new InvalidInputError(`a lease has 2 to 3600 seconds: ${quoted(text)}`);
 }

@@ -10,6 +10,7 @@ import {
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import type { EnsembleServer } from "../../runtime/ensemble/ensemble_server.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
+import { formatDenial } from "../../runtime/home/denials.ts";
 import { onHangup } from "../../runtime/home/signals.ts";
 import { completing } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
@@ -23,7 +24,7 @@ import {
   type RunOptions,
   serverIdArgument,
 } from "../kit/options.ts";
-import { dropPermissions, formatDenial } from "../kit/permissions.ts";
+import { dropPermissions } from "../kit/permissions.ts";
 import type { UnitTree } from "../modules/unit_building.ts";
 
 /** A module to run in a server, with the arguments of its `main`. */

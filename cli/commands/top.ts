@@ -5,8 +5,9 @@
  */
 import { Argument, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { InvalidInputError } from "../../runtime/errors.ts";
+import { parseSeconds } from "../../runtime/measures.ts";
 import { quoted } from "../../runtime/safe_text.ts";
-import { collecting, completing, parseSeconds, reading } from "../kit/declaration.ts";
+import { collecting, completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import { logOption, passphraseFileOption, registryOption, timeoutOption } from "../kit/options.ts";
 import { isDumbTerminal } from "../kit/output.ts";

@@ -12,8 +12,9 @@ import {
 import { ActorRef } from "../../runtime/actor/references.ts";
 import { InvalidInputError } from "../../runtime/errors.ts";
 import { hasReader } from "../../runtime/home/standard_stream.ts";
+import { parseDuration } from "../../runtime/measures.ts";
 import { quoted } from "../../runtime/safe_text.ts";
-import { completing, parseDuration, reading } from "../kit/declaration.ts";
+import { completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import {
   type ClientOptions,

@@ -65,7 +65,8 @@ export async function runProgram(
       "../kit/options.ts"
     );
   const { requireHttpToken, serveHttp } = await import("../kit/http_options.ts");
-  const { dropPermissions, formatDenial } = await import("../kit/permissions.ts");
+  const { dropPermissions } = await import("../kit/permissions.ts");
+  const { formatDenial } = await import("../../runtime/home/denials.ts");
   const command = addRunOptions(new Command(name), own)
     .description("run a server in the ensemble")
     .addArgument(serverIdArgument())

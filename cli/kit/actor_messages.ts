@@ -90,6 +90,6 @@ async function explanationOf(
 }
 
 async function suggest(typed: string, names: readonly string[]): Promise<string> {
-  const { didYouMean, nearest } = await import("./suggestions.ts");
+  const { didYouMean, nearest } = await import("../../runtime/near_names.ts");
   return didYouMean(nearest(typed, names));
 }

@@ -11,7 +11,6 @@ import {
   type Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { InvalidInputError } from "../../runtime/errors.ts";
-import { quoted } from "../../runtime/safe_text.ts";
 
 /** Wraps a parser so that commander reports its errors with the option's name. */
 export function reading<T>(read: (text: string) => T): (text: string) => T {
@@ -38,58 +37,6 @@ const collectors = new WeakSet<object>();
 /** Whether an option can be repeated. */
 export function isRepeatable(option: Option): boolean {
   return option.parseArg !== undefined && collectors.has(option.parseArg);
-}
-
-/** The longest time that an option accepts, in s: a day. */
-const MAX_SECONDS = 86_400;
-
-/**
- * Parses a time in seconds, such as `5` or `0.5`, and returns it in ms.
- *
- * @param options.isZeroAllowed whether 0 is valid.
- * @throws {InvalidInputError} if it is not a number in range.
- */
-export function parseSeconds(
-  text: string,
-  { isZeroAllowed }: { isZeroAllowed: boolean },
-): number {
-  const seconds = /^\d+(\.\d+)?$|^\.\d+$/.test(text) ? Number(text) : NaN;
-  if (seconds <= MAX_SECONDS && (seconds > 0 || (isZeroAllowed && seconds === 0))) {
-    return seconds * 1000;
-  }
-  const range = isZeroAllowed ? `from 0 to ${MAX_SECONDS}` : `above 0 and up to ${MAX_SECONDS}`;
-  throw new InvalidInputError(`not a number of seconds ${range}: ${quoted(text)}`);
-}
-
-/** The units of a duration, in ms. */
-const UNITS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
-
-/**
- * Parses a duration, such as `500ms`, `30s`, `10m`, `1.5h` or `2d`, and returns it in ms. A number
- * alone is in seconds.
- *
- * @param most the longest that is accepted, in ms.
- * @throws {InvalidInputError} if it is not a duration above 0 and up to that.
- */
-export function parseDuration(text: string, most: number): number {
-  const [, number, unit = "s"] = /^(\d+(?:\.\d+)?|\.\d+)(ms|[smhd])?$/.exec(text) ?? [];
-  const duration = Math.round(Number(number) * UNITS[unit]!);
-  if (duration > 0 && duration <= most) return duration;
-  throw new InvalidInputError(
-    `not a duration up to ${formatLargest(most)}, such as 30s or 10m: ${quoted(text)}`,
-  );
-}
-
-/** Formats a duration in the largest unit that it is a multiple of. */
-function formatLargest(duration: number): string {
-  const [unit, size] = Object.entries(UNITS).findLast(([, size]) => duration % size === 0)!;
-  return `${duration / size}${unit}`;
 }
 
 /** The candidates for an argument, or for the value of an option. */

@@ -5,14 +5,8 @@
  */
 import { type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import type { EnsembleServer } from "../../runtime/ensemble/ensemble_server.ts";
-import { InvalidInputError } from "../../runtime/errors.ts";
-import { quoted } from "../../runtime/safe_text.ts";
-import {
-  formatEndpoint,
-  type InternetAddress,
-  isLoopback,
-  parseAddresses,
-} from "../../runtime/wire/address.ts";
+import { formatEndpoint, type InternetAddress, isLoopback } from "../../runtime/wire/address.ts";
+import { parseHttpAddress } from "../../runtime/wire/http_address.ts";
 import { completing, reading } from "./declaration.ts";
 
 /** The options of a server's HTTP endpoint. */
@@ -43,24 +37,6 @@ export const httpTokenOption = () =>
       "file with the token that clients of --http have to send; needed if other hosts can connect",
     ),
   );
-
-/**
- * Parses the address of an HTTP endpoint: `host:port`, or `:port` or `port` on this host only.
- *
- * @throws {InvalidInputError} if it is none.
- */
-export function parseHttpAddress(text: string): InternetAddress {
-  const [, port] = /^:?(\d+)$/.exec(text) ?? [];
-  try {
-    const [address] = parseAddresses(`tcp://${port === undefined ? text : `127.0.0.1:${port}`}`);
-    if (address?.kind === "tcp" && !/[\s()"]/.test(text)) return address;
-  } catch (error) {
-    if (!(error instanceof InvalidInputError)) throw error;
-  }
-  throw new InvalidInputError(
-    `not an address for HTTP: ${quoted(text)}: write host:port, or a port up to 65535`,
-  );
-}
 
 /** Reports an endpoint that other hosts could use without a token as wrong usage. */
 export function requireHttpToken(

@@ -22,6 +22,7 @@ import {
 } from "../../runtime/actor/references.ts";
 import { DEFAULT_GRACE, type StartServerOptions } from "../../runtime/ensemble/start_options.ts";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
+import { type Denial, parseDenials, PERMISSIONS } from "../../runtime/home/denials.ts";
 import {
   formatLogLevel,
   LOG_FORMATS,
@@ -31,6 +32,7 @@ import {
   type LogOptions,
   parseLogLevel,
 } from "../../runtime/home/log_options.ts";
+import { parseSeconds } from "../../runtime/measures.ts";
 import { formatNotation, parseSymbols, symbol } from "../../runtime/notation.ts";
 import type { ServerState } from "../../runtime/server/registry_protocol.ts";
 import {
@@ -43,14 +45,12 @@ import {
 import {
   collecting,
   completing,
-  parseSeconds,
   passOptionsThrough,
   reading,
   type Variable,
   withVariables,
 } from "./declaration.ts";
 import { httpOption, type HttpOptions, httpTokenOption } from "./http_options.ts";
-import { type Denial, parseDenials, PERMISSIONS } from "./permissions.ts";
 
 // Every command.
 

@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { parseDuration, parseSeconds } from "../../../cli/kit/declaration.ts";
-import { InvalidInputError } from "../../../runtime/errors.ts";
 import { Command } from "npm:@commander-js/extra-typings@^15.1.0";
 import { allCommands } from "../../../cli/kit/command_line.ts";
 import { addRunOptions, parseDestination, type RunDefaults } from "../../../cli/kit/options.ts";
@@ -233,22 +231,6 @@ Deno.test("addRunOptions keeps what the program fixes, adds roles and addresses,
   assert.match(help, /--roles <roles>[^-]*\(httpd\)/s);
 });
 
-Deno.test("parseSeconds reads up to a day, fractions included", () => {
-  const read = (isZeroAllowed: boolean) => (text: string) => parseSeconds(text, { isZeroAllowed });
-  assert.deepEqual(["0.25", ".5", "5", "86400"].map(read(false)), [250, 500, 5000, 86_400_000]);
-  assert.equal(read(true)("0"), 0);
-  for (const text of ["", "-1", "1e3", "0x5", "5s", " 5", "Infinity", "NaN", "86401", "5.", "."]) {
-    for (const isZeroAllowed of [true, false]) {
-      assert.throws(() => read(isZeroAllowed)(text), InvalidInputError, text);
-    }
-  }
-  for (const text of ["0", "0.0"]) {
-    assert.throws(() => read(false)(text), {
-      message: `not a number of seconds above 0 and up to 86400: "${text}"`,
-    });
-  }
-});
-
 Deno.test("parseDestination reads a server, or an actor on it", () => {
   assert.deepEqual(parseDestination("web1"), { server: "web1", actor: undefined });
   const { server, actor } = parseDestination("counter@web1");
@@ -257,19 +239,4 @@ Deno.test("parseDestination reads a server, or an actor on it", () => {
   for (const text of ["", "@", "@web1", "counter@", "a@b@c"]) {
     assert.throws(() => parseDestination(text), /^InvalidInputError: not a/, text);
   }
-});
-
-Deno.test("parseDuration reads a number with a unit, or of seconds, up to a maximum", () => {
-  const day = 86_400_000;
-  const texts = ["500ms", "2", "1.5s", ".5m", "10m", "24h", "1d"];
-  assert.deepEqual(
-    texts.map((text) => parseDuration(text, day)),
-    [500, 2_000, 1_500, 30_000, 600_000, day, day],
-  );
-  for (const text of ["", "0s", "-1s", "10 m", "1w", "m", "1e3", "25h", "0.1ms", "1h30m"]) {
-    assert.throws(() => parseDuration(text, day), {
-      message: `not a duration up to 1d, such as 30s or 10m: ${JSON.stringify(text)}`,
-    });
-  }
-  assert.throws(() => parseDuration("1d", 90_000), /^InvalidInputError: .* up to 90s, /);
 });

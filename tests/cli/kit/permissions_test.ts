@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  formatDenial,
-  type OwnNeeds,
-  parseDenials,
-  permissionFlags,
-  withFlags,
-} from "../../../cli/kit/permissions.ts";
+import { type OwnNeeds, permissionFlags, withFlags } from "../../../cli/kit/permissions.ts";
+import { parseDenials } from "../../../runtime/home/denials.ts";
 
 const NEEDS: OwnNeeds = {
   read: [],
@@ -17,25 +12,6 @@ const NEEDS: OwnNeeds = {
   sys: ["uid"],
   import: [],
 };
-
-const read = (text: string) => parseDenials(text).map(formatDenial);
-
-Deno.test("parseDenials reads permissions and parts of them, in both notations of a list", () => {
-  assert.deepEqual(read("run"), ["run"]);
-  assert.deepEqual(read("run,ffi,write=/etc"), ["run", "ffi", "write=/etc"]);
-  assert.deepEqual(read("(net sys import)"), ["net", "sys", "import"]);
-  assert.deepEqual(read("read=/home, env=A=B"), ["read=/home", "env=A=B"]);
-});
-
-Deno.test("parseDenials refuses unknown permissions and all of read, and lists the valid ones", () => {
-  for (const text of ["", "()", "Run", "all", "write=", "=x", "run ffi;", "--allow-run"]) {
-    assert.throws(() => parseDenials(text), {
-      name: "InvalidInputError",
-      message: /^not a permission: ".*"; use read, write, net, env, run, ffi, sys or import, or/,
-    }, text);
-  }
-  assert.throws(() => parseDenials("run,read"), { message: /^cannot deny all of read: a server/ });
-});
 
 Deno.test("permissionFlags leaves the server exactly the permissions it needs", () => {
   const flags = (text: string) => permissionFlags(parseDenials(text), NEEDS).join(" ");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { stopServer } from "../../../cli/kit/servers.ts";
-import { nearest, suggestLookups, suggestServers } from "../../../cli/kit/suggestions.ts";
+import { suggestLookups, suggestServers } from "../../../cli/kit/suggestions.ts";
 import { DisconnectedError, EnsembleError } from "../../../runtime/errors.ts";
 import { decodePem } from "../../../runtime/pki/pem.ts";
 import { generatePair } from "../../cheap_passphrase.ts";
@@ -123,21 +123,6 @@ Deno.test("a command asks for the passphrase once for all its servers", async ()
   for (const id of ["a", "b"]) {
     assert.ok(wrong.screen.includes(`error: ${id}: the passphrase is wrong`), wrong.screen);
   }
-});
-
-Deno.test("nearest returns names within a few edits or with the typed prefix, nearest first", () => {
-  const names = ["httpd1", "httpd2", "httpd10", "worker", "web-eu-1", "Web", "db"];
-  assert.deepEqual(nearest("htpd1", names), ["httpd1"]);
-  assert.deepEqual(nearest("httpd", names), ["httpd1", "httpd2", "httpd10"]);
-  assert.deepEqual(nearest("WORKRE", names), ["worker"]);
-  assert.deepEqual(nearest("web", names), ["Web", "web-eu-1"]);
-  assert.deepEqual(nearest("dc", names), ["db"]);
-  assert.deepEqual(nearest("bd", names), ["db"], "two letters the other way round are one mistake");
-  assert.deepEqual(nearest("bda", names), []);
-  assert.deepEqual(nearest("w", names), []);
-  assert.deepEqual(nearest("api", ["API-eu-1"]), ["API-eu-1"]);
-  assert.deepEqual(nearest("nosuch", names), []);
-  assert.deepEqual(nearest("x1", ["x2", "x3", "x4", "x5"]), ["x2", "x3", "x4"]);
 });
 
 Deno.test("suggestions name servers and roles that exist", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseHttpAddress } from "../../../cli/kit/http_options.ts";
+import { parseHttpAddress } from "../../../runtime/wire/http_address.ts";
 import { formatEndpoint } from "../../../runtime/wire/address.ts";
 
 Deno.test("parseHttpAddress reads a host and a port, and a port of this host", () => {
