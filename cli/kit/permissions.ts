@@ -8,7 +8,7 @@
  * @see https://docs.deno.com/runtime/fundamentals/security/
  * @module
  */
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
 import {
   type Denial,
@@ -22,6 +22,7 @@ import { ignoredSignals } from "../../runtime/home/signals.ts";
 import { type Address, formatEndpoint } from "../../runtime/wire/address.ts";
 import { isPortable } from "./build.ts";
 import type { RunOptions } from "./options.ts";
+import { cacheVariables, ownCommandLine } from "./own_command.ts";
 
 /** The part of each permission that the server itself needs, as values of Deno's flags. */
 export type OwnNeeds = Readonly<Record<PermissionName, readonly string[]>>;
@@ -157,7 +158,7 @@ export async function dropPermissions(id: string, options: RunOptions): Promise<
   }
   const flags = ["--no-prompt", ...permissionFlags(denials, await ownNeeds(id, options))];
   handOver({ ignored: ignoredSignals(), kernel: ownKernel() });
-  restoreCache();
+  for (const [name, value] of Object.entries(cacheVariables())) Deno.env.set(name, value);
   execute(withFlags(await ownCommandLine(), flags));
 }
 
@@ -187,21 +188,6 @@ async function revoke(denials: readonly Denial[]): Promise<void> {
   }
 }
 
-/** Returns the arguments that this process was started with, beginning with Deno's name. */
-async function ownCommandLine(): Promise<string[]> {
-  if (Deno.build.os === "linux") {
-    return (await Deno.readTextFile("/proc/self/cmdline")).split("\0").slice(0, -1);
-  }
-  // ps prints a single text, of which only the end is known.
-  const { stdout } = await new Deno.Command("ps", {
-    args: ["-ww", "-o", "args=", "-p", `${Deno.pid}`],
-  })
-    .output();
-  const own = new TextDecoder().decode(stdout).trimEnd();
-  const rest = Deno.args.length === 0 ? "" : ` ${Deno.args.join(" ")}`;
-  return [...own.slice(0, own.length - rest.length).split(" "), ...Deno.args];
-}
-
 /**
  * Replaces the permission flags in a Deno command line.
  *
@@ -229,17 +215,6 @@ export function withFlags(
       .filter((flag) => flag !== "-" && !PERMISSION_FLAG.test(flag)),
     ...rest.slice(end - 1),
   ];
-}
-
-/**
- * Sets the cache variables of a portable executable again, which it had unset for the processes
- * that it starts.
- */
-function restoreCache(): void {
-  if (!isPortable() || Deno.env.get("DENO_DIR")) return;
-  Deno.env.set("DENO_DIR", `${dirname(Deno.execPath())}/cache`);
-  Deno.env.set("DENO_NO_UPDATE_CHECK", "1");
-  Deno.env.set("GXENSEMBLE_SET", "GXENSEMBLE_SET DENO_DIR DENO_NO_UPDATE_CHECK");
 }
 
 /** Replaces this process by Deno, with execv(3). Returns only by throwing. */

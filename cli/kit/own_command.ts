@@ -1,0 +1,53 @@
+/**
+ * The command with which this program was started, to start it again: in its own place, or as a child.
+ *
+ * @module
+ */
+import { dirname } from "node:path";
+import { isPortable } from "./build.ts";
+
+/** The beginning of a command line, to which arguments are added, and the environment that it needs. */
+export interface OwnCommand {
+  /** The program. */
+  readonly program: string;
+  /** Its first arguments. */
+  readonly args: readonly string[];
+  /** The variables that it needs besides those of this process. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Finds the command that runs this program: an executable, or Deno with the main module. */
+export async function ownCommand(): Promise<OwnCommand> {
+  if (Deno.build.standalone) return { program: Deno.execPath(), args: [], env: {} };
+  const [, ...line] = await ownCommandLine();
+  const args = line.slice(0, line.length - Deno.args.length);
+  return { program: Deno.execPath(), args, env: cacheVariables() };
+}
+
+/** Returns the arguments that this process was started with, beginning with Deno's name. */
+export async function ownCommandLine(): Promise<string[]> {
+  if (Deno.build.os === "linux") {
+    return (await Deno.readTextFile("/proc/self/cmdline")).split("\0").slice(0, -1);
+  }
+  // ps prints a single text, of which only the end is known.
+  const { stdout } = await new Deno.Command("ps", {
+    args: ["-ww", "-o", "args=", "-p", `${Deno.pid}`],
+  })
+    .output();
+  const own = new TextDecoder().decode(stdout).trimEnd();
+  const rest = Deno.args.length === 0 ? "" : ` ${Deno.args.join(" ")}`;
+  return [...own.slice(0, own.length - rest.length).split(" "), ...Deno.args];
+}
+
+/**
+ * The cache variables of a portable executable, which it has unset for the processes that it starts.
+ * Another one that is this program needs them.
+ */
+export function cacheVariables(): Record<string, string> {
+  if (!isPortable() || Deno.env.get("DENO_DIR")) return {};
+  return {
+    DENO_DIR: `${dirname(Deno.execPath())}/cache`,
+    DENO_NO_UPDATE_CHECK: "1",
+    GXENSEMBLE_SET: "GXENSEMBLE_SET DENO_DIR DENO_NO_UPDATE_CHECK",
+  };
+}
