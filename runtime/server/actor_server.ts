@@ -40,7 +40,7 @@ import { RegistryView } from "./registry_view.ts";
 import { ownKernel } from "../own_process.ts";
 import { unlessAborted } from "../timeout.ts";
 import { VERSION } from "../version.ts";
-import { Router } from "./router.ts";
+import { Router, type TunnelWay } from "./router.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
@@ -612,6 +612,15 @@ export class ActorServer {
     const given = readAddresses(addresses);
     if (given.length > 0) this.#book.give(server, given);
     return this.#router.connect(server);
+  }
+
+  /**
+   * Has other servers be reached through a supervisor from now on.
+   *
+   * @internal
+   */
+  goThrough(way: TunnelWay): void {
+    this.#router.goThrough(way);
   }
 
   /**

@@ -42,6 +42,8 @@ export class Session {
   readonly binding: Bytes;
   /** The contents of its certificate, on a connection with one. */
   readonly certified: Certified | undefined;
+  /** The id of the supervisor whose tunnel the connection goes through. */
+  readonly via: string | undefined;
   /** Capabilities of the peer on this connection. */
   readonly capabilities: Set<string>;
   /**
@@ -69,6 +71,7 @@ export class Session {
       certified: Certified | undefined;
       address: Address;
       binding: Bytes;
+      via?: string | undefined;
     },
   ) {
     this.peer = options.peer;
@@ -77,6 +80,7 @@ export class Session {
     this.capabilities = new Set(options.certified?.capabilities);
     this.address = options.address;
     this.binding = options.binding;
+    this.via = options.via;
   }
 
   /** Revokes its capabilities. An elevation that began earlier must not complete after this. */
@@ -294,7 +298,9 @@ export class Capabilities {
     return certified ? `certificate:${certified.id}` : `instance:${shortInstance(instance)}`;
   }
 
-  #delegated({ peer, instance, certified }: Session): readonly string[] {
+  #delegated({ peer, instance, certified, via }: Session): readonly string[] {
+    // Nothing shows that the id is its own: it must be elevated on this connection.
+    if (via !== undefined) return [];
     const delegation = this.#delegations.get(peer);
     const given = this.#given.get(peer);
     if (!delegation && !given) return [];
@@ -336,15 +342,21 @@ export class Capabilities {
   }
 
   /** Describes the sender: its proof, id, claimed user and transport. */
-  #describe(session: Session | undefined): { who: string; client: string; transport: string } {
+  #describe(session: Session | undefined): {
+    who: string;
+    client: string;
+    transport: string;
+    via?: string;
+  } {
     const who = this.grantor(session);
     if (!session) return { who, client: this.#self.id, transport: "local" };
-    const { peer, claimed, address, certified } = session;
+    const { peer, claimed, address, certified, via } = session;
     return {
       who,
       client: peer,
       ...(claimed !== undefined && { claimed }),
       transport: address.kind,
+      ...(via !== undefined && { via }),
       ...(certified && { certificate: certified.serial }),
     };
   }

@@ -8,7 +8,10 @@
  * identity.
  *
  * Each side accepts only a transcript with the transport of its own end. So a relay cannot forward
- * the connection of a client at a UNIX socket to the server's tcp port.
+ * the connection of a client at a UNIX socket to the server's tcp port. Only a tunnel has other ends:
+ * the client's is the connection with a supervisor, the server's is its UNIX socket. The client says
+ * so in its hello, with the id of the supervisor. So a supervisor can pass on only a client that wants
+ * it, and the server knows that the client is not on its host.
  *
  * On tls, where both sides have certificates, the same four messages are sent without the cookie:
  * the ids must be the certified ones, and the signatures prove the instances.
@@ -18,13 +21,15 @@
 import { AuthenticationError, DisconnectedError, EnsembleError } from "../errors.ts";
 import { asFrame, FrameReader } from "../wire/frames.ts";
 import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_FRAME } from "../wire/limits.ts";
-import { type ByteStream, closeStream } from "../wire/stream.ts";
+import { type ByteStream, closeStream, type StreamKind } from "../wire/stream.ts";
 import {
   type Bytes,
   type Certified,
+  CONSOLE_ID,
   type Credentials,
   requireCertified,
   sameInstance,
+  sharedId,
   verifySignature,
 } from "./credentials.ts";
 import {
@@ -63,6 +68,8 @@ export interface Authenticated {
   readonly binding: Bytes;
   /** The reader, which may hold frames that followed the handshake. */
   readonly reader: FrameReader;
+  /** The id of the supervisor whose tunnel the stream goes through; both ends have agreed on it. */
+  readonly via: string | undefined;
 }
 
 /** Thrown if a server does not finish the handshake in time. */
@@ -106,6 +113,7 @@ export function clientHandshake(
       wanted,
       instance: self.instance.publicKey,
       nonce: crypto.getRandomValues(new Uint8Array(NONCE_LENGTH)),
+      via: stream.via,
     });
     // A server that is busy may already have refused, which is then read.
     await send(stream, hello).catch(() => {});
@@ -127,7 +135,7 @@ export function clientHandshake(
     const proof = decodeAccepted(accepted);
     const text = labelled(SERVER_LABEL, transcript);
     await verify(self, { text, proof, instance, peer: server, certified });
-    return { peer: server, instance, certified, reader, binding };
+    return { peer: server, instance, certified, reader, binding, via: stream.via };
   };
   return inTime(stream, { timeout, work });
 }
@@ -148,10 +156,11 @@ export function serverHandshake(
   self: Credentials,
   options: {
     heard?(): void;
-    admit(
-      client: string,
-      instance: Bytes,
-    ): Promise<Refused | undefined>;
+    admit(client: {
+      readonly id: string;
+      readonly instance: Bytes;
+      readonly via: string | undefined;
+    }): Promise<Refused | undefined>;
   },
 ): Promise<Authenticated> {
   return closedOnFailure(stream, async () => {
@@ -159,13 +168,9 @@ export function serverHandshake(
     try {
       const helloBytes = await receive(reader, true);
       options.heard?.();
-      const { versions, transport, client, wanted, instance } = decodeHello(helloBytes);
-      if (transport !== stream.kind) {
-        throw new AuthenticationError(
-          `the client connected over ${transport}, but the connection arrived over ${stream.kind}: it was ` +
-            `forwarded on the way`,
-        );
-      }
+      const { versions, transport, client, wanted, instance, via } = decodeHello(helloBytes);
+      requireSameWay(transport, stream);
+      if (via !== undefined) requireTransient(client, via);
       if (wanted !== undefined && wanted !== self.id) {
         throw new AuthenticationError(`this is server ${self.id}, not ${wanted}`);
       }
@@ -183,14 +188,14 @@ export function serverHandshake(
       const transcript = join(helloBytes, challenge);
       const text = labelled(CLIENT_LABEL, transcript);
       await verify(self, { text, proof, instance, peer: client, certified });
-      const refused = await options.admit(client, instance);
+      const refused = await options.admit({ id: client, instance, via });
       if (refused) throw new RefusedError(refused);
       const [accepted, binding] = await Promise.all([
         prove(self, { text: labelled(SERVER_LABEL, transcript), certified }),
         bind(transcript),
       ]);
       await send(stream, encodeAccepted(accepted));
-      return { peer: client, instance, certified, reader, binding };
+      return { peer: client, instance, certified, reader, binding, via };
     } catch (error) {
       if (!(error instanceof EnsembleError) || error instanceof DisconnectedError) throw error;
       const refusal = error instanceof RefusedError
@@ -270,6 +275,23 @@ async function receive(reader: FrameReader, silent = false): Promise<Bytes> {
     }
   }
   return reader.buffer.slice(reader.start, reader.end) as Bytes;
+}
+
+/** A tunnel ends at a UNIX socket. Any other stream has the same transport at both ends. */
+function requireSameWay(transport: StreamKind, { kind }: ByteStream): void {
+  if (transport === "tunnel" ? kind === "unix" : kind === transport) return;
+  throw new AuthenticationError(
+    `the client connected over ${transport}, but the connection arrived over ${kind}: it was ` +
+      `forwarded on the way`,
+  );
+}
+
+/** No certificate shows the id of a client behind a tunnel. So it must be one that means nothing. */
+function requireTransient(client: string, via: string): void {
+  if (sharedId(client) !== undefined) return;
+  throw new AuthenticationError(
+    `only commands and clients come through ${via}, with ids like ${CONSOLE_ID}-..., not ${client}`,
+  );
 }
 
 function refuseSelf(

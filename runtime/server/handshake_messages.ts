@@ -12,7 +12,7 @@
  */
 import { checkServerId } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
-import type { Address } from "../wire/address.ts";
+import type { StreamKind } from "../wire/stream.ts";
 import { type Bytes, INSTANCE_LENGTH, SIGNATURE_LENGTH } from "./credentials.ts";
 
 /** A range of protocol versions. */
@@ -43,15 +43,21 @@ enum Type {
   Refused = 5,
 }
 
-/** The byte for each kind of transport. */
-const TRANSPORTS = { unix: 1, tcp: 2, tls: 3 } as const satisfies Record<Address["kind"], number>;
+/**
+ * The byte for each kind of transport. A server that does not know a kind refuses it, so that none
+ * takes a client that comes through a tunnel for one that comes by itself.
+ */
+const TRANSPORTS = { unix: 1, tcp: 2, tls: 3, tunnel: 4 } as const satisfies Record<
+  StreamKind,
+  number
+>;
 
 /** The client's first message. */
 export interface Hello {
   /** The versions that the client supports. */
   readonly versions: Versions;
   /** The transport of the client's end of the stream. */
-  readonly transport: Address["kind"];
+  readonly transport: StreamKind;
   /** The client's id. */
   readonly client: string;
   /** The id of the wanted server, if the client knows it. */
@@ -60,6 +66,8 @@ export interface Hello {
   readonly instance: Bytes;
   /** Fresh random bytes. */
   readonly nonce: Bytes;
+  /** The id of the supervisor that the stream goes through, on a tunnel. */
+  readonly via?: string | undefined;
 }
 
 /** The server's answer. */
@@ -182,11 +190,12 @@ export function commonVersion(client: Versions, server: Versions): number {
 
 /** Writes a hello. */
 export function encodeHello(
-  { versions, transport, client, wanted, instance, nonce }: Hello,
+  { versions, transport, client, wanted, instance, nonce, via }: Hello,
 ): Bytes {
-  return new Writer().byte(Type.Hello).raw(new TextEncoder().encode(MAGIC))
+  const writer = new Writer().byte(Type.Hello).raw(new TextEncoder().encode(MAGIC))
     .byte(versions.lowest).byte(versions.highest).byte(TRANSPORTS[transport])
-    .text(client).text(wanted ?? "").raw(instance).raw(nonce).done();
+    .text(client).text(wanted ?? "").raw(instance).raw(nonce);
+  return (via === undefined ? writer : writer.text(via)).done();
 }
 
 /**
@@ -211,6 +220,7 @@ export function decodeHello(bytes: Uint8Array): Hello {
     wanted: wanted === "" ? undefined : checkServerId(wanted),
     instance: reader.raw(INSTANCE_LENGTH),
     nonce: reader.raw(NONCE_LENGTH),
+    ...transport === "tunnel" && { via: checkServerId(reader.text()) },
   };
 }
 
@@ -278,9 +288,9 @@ export function encodeRefused({ refusal, message }: Refused): Bytes {
   return new Writer().byte(Type.Refused).byte(refusal).text(ascii).done();
 }
 
-function transportOf(byte: number): Address["kind"] {
+function transportOf(byte: number): StreamKind {
   for (const [kind, value] of Object.entries(TRANSPORTS)) {
-    if (value === byte) return kind as Address["kind"];
+    if (value === byte) return kind as StreamKind;
   }
   throw new ProtocolError("malformed handshake: unknown transport");
 }

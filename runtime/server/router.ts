@@ -17,7 +17,7 @@ import {
 import { type Address, formatAddressUrl, isLocal } from "../wire/address.ts";
 import { writeEnvelope } from "../wire/envelope_frames.ts";
 import { HANDSHAKE_TIMEOUT, WARNING_MARK } from "../wire/limits.ts";
-import { type Accepted, closeStream } from "../wire/stream.ts";
+import { type Accepted, type ByteStream, closeStream } from "../wire/stream.ts";
 import { connectTo, UnreachableError } from "../wire/transport.ts";
 import { within } from "../timeout.ts";
 import { Absences, Peer } from "./peers.ts";
@@ -53,6 +53,18 @@ const REGISTRY_PATIENCE = 1_000;
 const ANSWER_PATIENCE = 300;
 const PROBE_PATIENCE = 400;
 
+/** The way to servers that listen only on the host of a supervisor: tunnels through that. */
+export interface TunnelWay {
+  /** The supervisor's id. */
+  readonly supervisor: string;
+  /**
+   * Opens a tunnel to a server.
+   *
+   * @throws {EnsembleError} if the supervisor cannot be reached, or refuses.
+   */
+  open(server: string): Promise<ByteStream>;
+}
+
 /** The parts of a router. */
 export interface RouterParts {
   /** The addresses of other servers. */
@@ -80,6 +92,7 @@ export class Router implements Route, Connections {
   readonly #parts: RouterParts;
   readonly #peers = new Map<string, Peer>();
   readonly #absences: Absences;
+  #way: TunnelWay | undefined;
   /** What connections that have ended carried. */
   #endedTraffic: TotalTraffic = addTraffic([]);
   /** When the registry was last asked something, by `performance.now()`. */
@@ -172,6 +185,14 @@ export class Router implements Route, Connections {
     }
   }
 
+  /**
+   * Has other servers be reached through a supervisor. The registry is reached that way only if
+   * it cannot be reached directly.
+   */
+  goThrough(way: TunnelWay): void {
+    this.#way = way;
+  }
+
   /** Has the next message to a server try to reach it, which may be possible again. */
   retry(server: string): void {
     this.#absences.retry(server);
@@ -199,10 +220,11 @@ export class Router implements Route, Connections {
     try {
       const authenticated = await serverHandshake(stream, this.#self, {
         heard,
-        admit: async (id, instance) => {
+        admit: async ({ id, instance, via }) => {
           await this.#identify(stream, { id, instance, dialled: false });
           const certified = stream.certificate !== undefined;
-          return await this.#admit(client = id, { instance, certified, from }, incoming.promise);
+          const claim = { instance, certified, from, via };
+          return await this.#admit(client = id, claim, incoming.promise);
         },
       });
       this.#use(stream, authenticated, from);
@@ -319,10 +341,15 @@ export class Router implements Route, Connections {
       if (peer.connection) return;
     }
     peer.silence = undefined;
-    const given = this.#parts.book.given(peer.id);
     const failures: Error[] = [];
-    if (await this.#dialAll(peer, given, { failures })) return;
-    if (peer.id !== REGISTRY_ID && await this.#dialFound(peer, { tried: given, failures })) return;
+    const isRegistry = peer.id === REGISTRY_ID;
+    const way = peer.id === this.#way?.supervisor ? undefined : this.#way;
+    if (!way || isRegistry) {
+      const given = this.#parts.book.given(peer.id);
+      if (await this.#dialAll(peer, given, { failures })) return;
+      if (!isRegistry && await this.#dialFound(peer, { tried: given, failures })) return;
+    }
+    if (way && await this.#dialThrough(way, { peer, failures })) return;
     const causes = failures.flatMap((failure) =>
       failure instanceof UnknownServerError ? failure : failure.cause ?? []
     );
@@ -433,6 +460,33 @@ export class Router implements Route, Connections {
       addresses.some(({ kind }) => kind === "tls");
   }
 
+  /** Dials through a supervisor, on its host. */
+  async #dialThrough(
+    { supervisor, open }: TunnelWay,
+    { peer, failures }: { peer: Peer; failures: Error[] },
+  ): Promise<boolean> {
+    try {
+      const stream = await open(peer.id);
+      const session = this.session(supervisor);
+      if (!session) {
+        closeStream(stream);
+        throw new DisconnectedError(`the connection to ${supervisor} was lost`);
+      }
+      const address = peer.dialling = session.address;
+      return await this.#greet(stream, { peer, address, place: `through ${supervisor}` });
+    } catch (error) {
+      if (peer.connection) return true;
+      const stage = unansweredStage(error);
+      if (stage && peer.dialling) {
+        peer.silence ??= { server: peer.id, stage, address: formatAddressUrl(peer.dialling) };
+      }
+      failures.push(error as Error);
+      return false;
+    } finally {
+      peer.dialling = undefined;
+    }
+  }
+
   async #dial(
     peer: Peer,
     address: Address,
@@ -440,9 +494,25 @@ export class Router implements Route, Connections {
   ): Promise<boolean> {
     const began = performance.now();
     const stream = await connectTo(address, { tls: this.#self.tls, timeout });
+    const place = formatAddressUrl(address);
+    const left = timeout && Math.max(1, Math.round(timeout - (performance.now() - began)));
+    return await this.#greet(stream, { peer, address, place, registered, timeout: left });
+  }
+
+  /** Does the handshake with a peer that was dialed; `place` is where, for errors. */
+  async #greet(
+    stream: ByteStream,
+    { peer, address, place, registered, timeout }: {
+      peer: Peer;
+      address: Address;
+      place: string;
+      registered?: Uint8Array | undefined;
+      timeout?: number | undefined;
+    },
+  ): Promise<boolean> {
     const handshake = clientHandshake(stream, this.#self, {
       wanted: peer.id,
-      timeout: timeout && Math.max(1, Math.round(timeout - (performance.now() - began))),
+      timeout,
       admit: async (instance) => {
         await this.#identify(stream, { id: peer.id, instance, dialled: true });
         if (stream.certificate || !registered || sameInstance(instance, registered)) return;
@@ -462,7 +532,7 @@ export class Router implements Route, Connections {
         return await peer.waitForConnection(HANDSHAKE_TIMEOUT);
       }
       const { message } = error as Error;
-      throw new EnsembleError(`${formatAddressUrl(address)}: ${message}`, { cause: error });
+      throw new EnsembleError(`${place}: ${message}`, { cause: error });
     }
   }
 
@@ -481,7 +551,7 @@ export class Router implements Route, Connections {
    */
   async #admit(
     client: string,
-    claim: { instance: Bytes; certified: boolean; from: Address },
+    claim: { instance: Bytes; certified: boolean; from: Address; via: string | undefined },
     incoming: Promise<void>,
   ): Promise<Refused | undefined> {
     while (true) {
@@ -503,8 +573,14 @@ export class Router implements Route, Connections {
       } else if (!connection) {
         this.#peer(client).incoming = incoming;
         return undefined;
-      } else if (sameInstance(connection.session.instance, claim.instance)) {
+      } else if (
+        // The same process, which has lost its tunnel and opened another.
+        sameInstance(connection.session.instance, claim.instance) &&
+        connection.session.via === claim.via
+      ) {
         connection.close("the peer opened another connection");
+      } else if (claim.via !== undefined) {
+        return { refusal: Refusal.Taken, message: `${client} is connected with ${this.#self.id}` };
       } else if (connection.session.left) {
         connection.close("the peer has left, and its id belongs to another");
       } else if (

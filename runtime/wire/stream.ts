@@ -5,10 +5,15 @@
  */
 import type { Address } from "./address.ts";
 
+/** What a stream goes over, as its end knows it: the kind of its address, or a tunnel. */
+export type StreamKind = Address["kind"] | "tunnel";
+
 /** A stream of bytes to a peer: a `Deno.Conn` that knows its kind, or one like it. */
 export interface ByteStream {
-  /** The kind of its address at this end. */
-  readonly kind: Address["kind"];
+  /** The kind of its address at this end; `tunnel` if it goes through a supervisor. */
+  readonly kind: StreamKind;
+  /** The id of the supervisor that it goes through. Only on a tunnel. */
+  readonly via?: string;
   /** Reads into the buffer. Returns the number of bytes, or null at the end. */
   read(buffer: Uint8Array): Promise<number | null>;
   /** Writes some of the bytes. Returns their number. */

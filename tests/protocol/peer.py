@@ -473,8 +473,10 @@ def short(text):
     return bytes([len(text)]) + text.encode("ascii")
 
 
-def encode_hello(transport, client, wanted, public, nonce):
-    return b"\x01GXEN\x02\x02" + bytes([transport]) + short(client) + short(wanted) + public + nonce
+def encode_hello(transport, client, wanted, public, nonce, via=None):
+    ids = short(client) + short(wanted)
+    end = b"" if via is None else short(via)
+    return b"\x01GXEN\x02\x02" + bytes([transport]) + ids + public + nonce + end
 
 
 def decode_challenge(data):
@@ -621,10 +623,11 @@ def check_handshakes(vectors, check):
     keys = [InstanceKey(bytes.fromhex(side["seed"])) for side in (client, server)]
     for side, key in zip((client, server), keys):
         check(f"the key of {side['id']}", key.public.hex() == side["publicKey"])
-    for transport, expected in vectors["transports"].items():
-        kind = {"unix": 1, "tcp": 2}[transport]
+    for transport, expected in (*vectors["transports"].items(), ("tunnel", vectors["tunnel"])):
+        kind = {"unix": 1, "tcp": 2, "tunnel": 4}[transport]
         nonce = bytes.fromhex(client["nonce"])
-        hello = encode_hello(kind, client["id"], server["id"], keys[0].public, nonce)
+        name, via = expected.get("client", client["id"]), expected.get("via")
+        hello = encode_hello(kind, name, server["id"], keys[0].public, nonce, via)
         challenge = bytes.fromhex(expected["challenge"])
         transcript = hello + challenge
         binding = hashlib.sha256(b"gxensemble 1 binding\0" + transcript).hexdigest()

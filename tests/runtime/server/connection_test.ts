@@ -610,6 +610,7 @@ function connectionOf(
     peer: peer.id,
     instance: new Uint8Array(32),
     certified: undefined,
+    via: undefined,
     binding: new Uint8Array(32),
     reader: new FrameReader(stream, 0),
   }, {

@@ -60,6 +60,13 @@ for (const transport of ["unix", "tcp"] as const) {
   });
 }
 
+Deno.test("encodeHello and decodeHello have the golden bytes of a tunnel, with the supervisor", () => {
+  const { client, via, hello } = vectors.tunnel;
+  const read: Hello = { ...HELLO, transport: "tunnel", client, via };
+  assert.equal(encodeHello(read).toHex(), hello);
+  assert.deepEqual(decodeHello(bytes(hello)), read);
+});
+
 Deno.test("encodeHello writes an empty id when no server is wanted", () => {
   const hello = { ...HELLO, wanted: undefined };
   assert.deepEqual(decodeHello(encodeHello(hello)), hello);
@@ -68,6 +75,8 @@ Deno.test("encodeHello writes an empty id when no server is wanted", () => {
 Deno.test("decodeHello skips what a later version adds at the end", () => {
   const hello = { ...HELLO, versions: { lowest: 2, highest: 9 } };
   assert.deepEqual(decodeHello(new Uint8Array([...encodeHello(hello), 1, 2, 3])), hello);
+  const through: Hello = { ...hello, transport: "tunnel", via: "supervisor1" };
+  assert.deepEqual(decodeHello(new Uint8Array([...encodeHello(through), 1, 2, 3])), through);
 });
 
 Deno.test("decodeChallenge skips what a later version adds at the end", () => {

@@ -5,12 +5,7 @@ import {
   EnsembleError,
   ProtocolError,
 } from "../../../runtime/errors.ts";
-import {
-  type Authenticated,
-  clientHandshake,
-  serverHandshake,
-  turnAway,
-} from "../../../runtime/server/handshake.ts";
+import { clientHandshake, serverHandshake, turnAway } from "../../../runtime/server/handshake.ts";
 import {
   decodeChallenge,
   decodeHello,
@@ -28,57 +23,17 @@ import {
   type Bytes,
   type Credentials,
   importCookie,
-  InstanceKey,
+  type InstanceKey,
 } from "../../../runtime/server/credentials.ts";
-import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
 import { HANDSHAKE_TIMEOUT } from "../../../runtime/wire/limits.ts";
-import type { Accepted, ByteStream } from "../../../runtime/wire/stream.ts";
-import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
+import type { ByteStream } from "../../../runtime/wire/stream.ts";
 import { stopClock } from "../../fake_clock.ts";
 import vectors from "./handshake_vectors.json" with { type: "json" };
-import { anyPort } from "./local_ensemble.ts";
+import { assertError, assertPeer, changed, credentials, through, Wire } from "./handshake_ends.ts";
 import { frame, RawPeer } from "../../rogue_peer.ts";
 
-const COOKIE = new Uint8Array(32).fill(7);
 const alice = await credentials("alice");
 const bob = await credentials("bob");
-
-async function credentials(id: string, cookie: Uint8Array = COOKIE): Promise<Credentials> {
-  const [instance, key] = await Promise.all([InstanceKey.generate(), importCookie(cookie)]);
-  return { id: id, instance, cookie: key };
-}
-
-/** The two ends of a new connection over a real socket. */
-class Wire implements AsyncDisposable {
-  private constructor(
-    readonly client: ByteStream,
-    readonly server: ByteStream,
-    readonly directory: string,
-  ) {}
-
-  static async open(kind: "unix" | "tcp" = "unix"): Promise<Wire> {
-    const directory = Deno.makeTempDirSync({ prefix: "gx-" });
-    const address: Address = kind === "unix" ? localUnixAddress(`${directory}/s`) : anyPort();
-    const listener = await listenAt(address);
-    const [client, accepted] = await Promise.all([
-      connectTo(listener.address),
-      listener.accept() as Promise<Accepted>,
-    ]);
-    await listener.close();
-    return new Wire(client, accepted.stream, directory);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const stream of [this.client, this.server]) {
-      try {
-        stream.close();
-      } catch {
-        // The handshake closed it.
-      }
-    }
-    await Deno.remove(this.directory, { recursive: true });
-  }
-}
 
 interface Sides {
   client?: Credentials;
@@ -94,25 +49,10 @@ async function meet(sides: Sides, kind: "unix" | "tcp" = "unix") {
   const { client = alice, server = bob, wanted, proceed = () => true, admit } = sides;
   const [atClient, atServer] = await Promise.all([
     clientHandshake(wire.client, client, { wanted, proceed }).catch((error: Error) => error),
-    serverHandshake(wire.server, server, { admit: (id) => Promise.resolve(admit?.(id)) })
+    serverHandshake(wire.server, server, { admit: ({ id }) => Promise.resolve(admit?.(id)) })
       .catch((error: Error) => error),
   ]);
   return { atClient, atServer };
-}
-
-function assertPeer(outcome: Authenticated | Error, { id, instance }: Credentials) {
-  assert.ok(!(outcome instanceof Error), `${outcome}`);
-  assert.equal(outcome.peer, id);
-  assert.deepEqual(outcome.instance, instance.publicKey);
-}
-
-function assertError(
-  outcome: unknown,
-  type: abstract new (...args: never[]) => Error,
-  message: RegExp,
-) {
-  assert.ok(outcome instanceof type, `${Deno.inspect(outcome)} is no ${type.name}`);
-  assert.match(outcome.message, message);
 }
 
 for (const kind of ["unix", "tcp"] as const) {
@@ -404,12 +344,6 @@ function hello(client: Credentials): Bytes {
   });
 }
 
-function changed(bytes: Uint8Array, at: number, to: number): Uint8Array {
-  const copy = bytes.slice();
-  copy[at] = to;
-  return copy;
-}
-
 const MALFORMED: Record<string, [body: Uint8Array, reason: RegExp]> = {
   "an empty frame": [new Uint8Array(0), /malformed handshake/],
   "zeros": [new Uint8Array(100), /malformed handshake/],
@@ -421,7 +355,12 @@ const MALFORMED: Record<string, [body: Uint8Array, reason: RegExp]> = {
     /no protocol version in common: the client supports 7 to 9 and the server 2: use the same release/,
   ],
   "versions that are no range": [changed(hello(alice), 5, 3), /no protocol version in common/],
-  "an unknown transport": [changed(hello(alice), 7, 4), /unknown transport/],
+  "an unknown transport": [changed(hello(alice), 7, 5), /unknown transport/],
+  "a tunnel through no supervisor": [changed(hello(alice), 7, 4), /too short/],
+  "a tunnel through a supervisor whose id is none": [
+    new Uint8Array([...changed(hello(alice), 7, 4), 3, 0x2e, 0x2e, 0x2f]),
+    /not a server id/,
+  ],
   "an id that is none": [changed(hello(alice), 9, 0x2f), /not a server id/],
   "the largest frame allowed": [new Uint8Array(1024).fill(1), /malformed handshake/],
 };
@@ -641,18 +580,22 @@ function fixedRandomness(...all: string[]): Disposable {
   return { [Symbol.dispose]: () => void (crypto.getRandomValues = getRandomValues) };
 }
 
-for (const kind of ["unix", "tcp"] as const) {
-  const expected = vectors.transports[kind];
+for (const kind of ["unix", "tcp", "tunnel"] as const) {
+  const expected = kind === "tunnel" ? vectors.tunnel : vectors.transports[kind];
+  const self = { ...vectors.client, ...kind === "tunnel" && { id: vectors.tunnel.client } };
+  // A tunnel ends at a UNIX socket.
+  const end = kind === "tunnel" ? "unix" : kind;
 
   Deno.test(`clientHandshake sends the golden bytes over ${kind}, and takes no other answer`, async () => {
-    const client = await goldenCredentials(vectors.client);
+    const client = await goldenCredentials(self);
     const last = Uint8Array.fromHex(expected.accepted);
     // The MAC begins after the type, the signature after the MAC.
     for (const wrong of [undefined, 1, 32, 33, 96]) {
-      await using wire = await Wire.open(kind);
+      await using wire = await Wire.open(end);
       using _ = fixedRandomness(vectors.client.nonce);
       const wanted = vectors.server.id;
-      const atClient = clientHandshake(wire.client, client, { wanted, proceed: () => true })
+      const stream = kind === "tunnel" ? through(vectors.tunnel.via, wire.client) : wire.client;
+      const atClient = clientHandshake(stream, client, { wanted, proceed: () => true })
         .catch((error) => error);
       const server = new RawPeer(wire.server);
       assert.equal((await server.receive())!.toHex(), expected.hello);
@@ -669,7 +612,7 @@ for (const kind of ["unix", "tcp"] as const) {
     const server = await goldenCredentials(vectors.server);
     const response = Uint8Array.fromHex(expected.response);
     for (const wrong of [undefined, 1, 32, 33, 96]) {
-      await using wire = await Wire.open(kind);
+      await using wire = await Wire.open(end);
       using _ = fixedRandomness(vectors.server.nonce);
       const admit = () => Promise.resolve(undefined);
       const atServer = serverHandshake(wire.server, server, { admit }).catch((error) => error);
@@ -684,6 +627,7 @@ for (const kind of ["unix", "tcp"] as const) {
       if (wrong === undefined) {
         assert.equal(answer!.toHex(), expected.accepted);
         assert.equal(outcome.binding.toHex(), expected.binding);
+        assert.equal(outcome.via, kind === "tunnel" ? vectors.tunnel.via : undefined);
       } else assertError(outcome, AuthenticationError, /cookies differ|did not prove/);
     }
   });
@@ -813,7 +757,7 @@ Deno.test("both sides learn which versions the other speaks when they have none 
     kind: "unix",
     read: (buffer) => wire.client.read(buffer),
     // The versions come behind the length, the type and the magic.
-    write: (bytes) => wire.client.write(changed(changed(bytes, 9, 3), 10, 4)),
+    write: (bytes) => wire.client.write(changed(changed(bytes as Bytes, 9, 3), 10, 4)),
     closeWrite: () => wire.client.closeWrite(),
     close: () => wire.client.close(),
   };
