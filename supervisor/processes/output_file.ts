@@ -1,0 +1,313 @@
+/**
+ * The file that the process of a server appends its output to, and the older files that came before
+ * it.
+ *
+ * The process keeps the file open. So a rotation copies it, and then empties it. What the process
+ * writes in the moment between the two is lost.
+ *
+ * @module
+ */
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import type { OutputConfiguration } from "../configuration/configuration.ts";
+
+const logger = getLogger(["gxensemble", "supervisor"]);
+
+/** The name of the file that is written to. Older files have a growing number after it. */
+const NAME = "output.log";
+
+/** The size of the parts in which a file is copied and searched, in bytes. */
+const PART = 1 << 16;
+
+/** The byte that ends a line. */
+const NEWLINE = 10;
+
+/** How often a reader that waits looks for more output, in ms. */
+const LOOK = 200;
+
+/** A place in the output. */
+export interface OutputPosition {
+  /** The number of its file, as text. A rotation begins the next. */
+  readonly file: string;
+  /** The number of bytes of that file before this place. */
+  readonly offset: number;
+}
+
+/** Which output to read. */
+export interface OutputQuery {
+  /** Where to go on. Without it, the last lines are read. */
+  readonly after?: OutputPosition | undefined;
+  /** The number of last lines to read, if there is no position. Default: 10. */
+  readonly lines?: number | undefined;
+  /** The maximum number of bytes. Default: 256 KiB. */
+  readonly limit?: number | undefined;
+  /** How long to wait for more output if there is none, in ms. Default: 0. */
+  readonly wait?: number | undefined;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A part of the output. */
+export interface OutputPart {
+  /** The bytes, as they were written. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Where to go on. */
+  readonly position: OutputPosition;
+  /** Whether output after the position of the query was dropped before it was read. */
+  readonly lost: boolean;
+}
+
+/** The output of one server. */
+export class OutputFile {
+  /** The directory of the files. */
+  readonly directory: string;
+  #isRotating = false;
+  #isFailing = false;
+
+  /** The output in a directory, which may not exist yet. */
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  /** The file that is written to. */
+  get path(): string {
+    return `${this.directory}/${NAME}`;
+  }
+
+  /**
+   * Creates the file if there is none. Only its owner can read it. Returns the path for the process:
+   * `/dev/null` if the file cannot be created, since that is no reason not to start.
+   */
+  prepare(): string {
+    try {
+      Deno.mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+      Deno.openSync(this.path, { append: true, create: true, mode: 0o600 }).close();
+      return this.path;
+    } catch (error) {
+      logger.error("the output of a server is dropped: cannot open {path}: {reason}", {
+        path: this.path,
+        reason: (error as Error).message,
+      });
+      return "/dev/null";
+    }
+  }
+
+  /**
+   * Begins a new file if this one has reached its size, and removes the oldest. If there is no space
+   * for the copy, older files are removed, and as a last resort the output is dropped.
+   */
+  async rotate({ size, keep }: OutputConfiguration): Promise<void> {
+    if (this.#isRotating || fileSize(this.path) < size) return;
+    this.#isRotating = true;
+    try {
+      await this.#rotateNow(keep);
+    } catch (error) {
+      this.#report("cannot rotate {path}: {reason}", error);
+    } finally {
+      this.#isRotating = false;
+    }
+  }
+
+  /** Reads output. Without more, it returns no bytes, after the wait. */
+  async read(
+    { after, lines = 10, limit = 1 << 18, wait = 0, signal }: OutputQuery = {},
+  ): Promise<OutputPart> {
+    const until = performance.now() + wait;
+    const position = after ?? this.#beforeLastLines(lines, limit);
+    while (true) {
+      const part = this.#readAt(position, limit);
+      const rest = until - performance.now();
+      if (part.bytes.length > 0 || part.lost || rest <= 0 || signal?.aborted) return part;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(LOOK, rest)));
+    }
+  }
+
+  async #rotateNow(keep: number): Promise<void> {
+    const number = this.#current();
+    const older = this.#olderFiles();
+    // Even without older files, an empty one keeps the number.
+    for (const old of older.splice(0, older.length - Math.max(0, keep - 1))) this.#remove(old);
+    while (true) {
+      try {
+        await this.#moveOut(number, { withContent: keep > 0 });
+        this.#isFailing = false;
+        return;
+      } catch (error) {
+        const oldest = older.shift();
+        this.#report(
+          oldest === undefined
+            ? "output of a server is dropped: {path} has no space for a copy: {reason}"
+            : "older output of a server is removed: {path} has no space for a copy: {reason}",
+          error,
+        );
+        if (oldest === undefined) break;
+        this.#remove(oldest);
+      }
+    }
+    await Deno.truncate(this.path);
+  }
+
+  /** Makes the content of the file that of an older one. */
+  async #moveOut(number: number, { withContent }: { withContent: boolean }): Promise<void> {
+    const path = this.#pathOf(number);
+    const draft = `${path}.part`;
+    try {
+      using source = await Deno.open(this.path);
+      using target = await Deno.open(draft, {
+        ...{ write: true, create: true, truncate: true, mode: 0o600 },
+      });
+      const part = new Uint8Array(PART);
+      // First what is there now, and then, without giving way, what was written meanwhile.
+      let rest = withContent ? (await source.stat()).size : 0;
+      while (rest > 0) {
+        const count = await source.read(part);
+        if (count === null) break;
+        await writeAll(target, part.subarray(0, count));
+        rest -= count;
+      }
+      if (withContent) {
+        for (let count; (count = source.readSync(part)) !== null;) {
+          writeAllSync(target, part.subarray(0, count));
+        }
+      }
+      Deno.renameSync(draft, path);
+      Deno.truncateSync(this.path);
+    } finally {
+      await Deno.remove(draft).catch(() => {}); // A renamed draft no longer exists.
+    }
+  }
+
+  #readAt({ file, offset }: OutputPosition, limit: number): OutputPart {
+    const current = this.#current();
+    const older = this.#olderFiles();
+    let number = Number(file);
+    let lost = false;
+    while (true) {
+      const isThere = number === current || older.includes(number);
+      if (!isThere) {
+        number = older.find((each) => each > number) ?? current;
+        offset = 0;
+        lost = true;
+      }
+      const path = number === current ? this.path : this.#pathOf(number);
+      if (offset > fileSize(path)) {
+        // Something else has emptied it.
+        offset = 0;
+        lost = true;
+      }
+      const bytes = readPart(path, { offset, limit });
+      if (bytes.length > 0 || number === current) {
+        return { bytes, position: { file: `${number}`, offset: offset + bytes.length }, lost };
+      }
+      number++;
+      offset = 0;
+    }
+  }
+
+  /** The place before the last lines, at most `limit` bytes before the end. */
+  #beforeLastLines(lines: number, limit: number): OutputPosition {
+    const current = this.#current();
+    let rest = limit;
+    let left = lines;
+    let isEnd = true;
+    for (const number of [current, ...this.#olderFiles().reverse()]) {
+      const path = number === current ? this.path : this.#pathOf(number);
+      let end = fileSize(path);
+      if (lines === 0) return { file: `${number}`, offset: end };
+      while (end > 0) {
+        const start = Math.max(0, end - Math.min(PART, rest));
+        const part = readPart(path, { offset: start, limit: end - start });
+        for (let index = part.length - 1; index >= 0; index--) {
+          // The newline at the end does not begin another line.
+          if (part[index] === NEWLINE && !isEnd && --left === 0) {
+            return { file: `${number}`, offset: start + index + 1 };
+          }
+          isEnd = false;
+        }
+        rest -= end - start;
+        end = start;
+        if (rest <= 0) return { file: `${number}`, offset: end };
+      }
+    }
+    return { file: `${this.#olderFiles()[0] ?? current}`, offset: 0 };
+  }
+
+  /** The number of the file that is written to. */
+  #current(): number {
+    return (this.#olderFiles().at(-1) ?? 0) + 1;
+  }
+
+  /** The numbers of older files, in ascending order. */
+  #olderFiles(): number[] {
+    const numbers: number[] = [];
+    try {
+      for (const { name } of Deno.readDirSync(this.directory)) {
+        const [, number] = /^output\.log\.(\d{1,15})$/.exec(name) ?? [];
+        if (number !== undefined) numbers.push(Number(number));
+      }
+    } catch {
+      // It never ran.
+    }
+    return numbers.sort((a, b) => a - b);
+  }
+
+  #pathOf(number: number): string {
+    return `${this.path}.${number}`;
+  }
+
+  #remove(number: number): void {
+    try {
+      Deno.removeSync(this.#pathOf(number));
+    } catch (error) {
+      this.#report("cannot remove older output beside {path}: {reason}", error);
+    }
+  }
+
+  /** Logs the first failure only, until a rotation succeeds. */
+  #report(message: string, error: unknown): void {
+    if (!this.#isFailing) {
+      logger.error(message, { path: this.path, reason: (error as Error).message });
+    }
+    this.#isFailing = true;
+  }
+}
+
+function fileSize(path: string): number {
+  try {
+    const { isFile, size } = Deno.statSync(path);
+    return isFile ? size : 0;
+  } catch {
+    return 0;
+  }
+}
+
+function readPart(
+  path: string,
+  { offset, limit }: { readonly offset: number; readonly limit: number },
+): Uint8Array<ArrayBuffer> {
+  const size = Math.min(limit, fileSize(path) - offset);
+  if (size <= 0) return new Uint8Array();
+  const bytes = new Uint8Array(size);
+  try {
+    using file = Deno.openSync(path);
+    file.seekSync(offset, Deno.SeekMode.Start);
+    let count = 0;
+    for (let read; count < size && (read = file.readSync(bytes.subarray(count))) !== null;) {
+      count += read;
+    }
+    return bytes.subarray(0, count);
+  } catch {
+    return new Uint8Array();
+  }
+}
+
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += await file.write(bytes.subarray(written));
+  }
+}
+
+function writeAllSync(file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length;) {
+    written += file.writeSync(bytes.subarray(written));
+  }
+}
