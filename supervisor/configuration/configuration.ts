@@ -153,8 +153,15 @@ export interface OutputConfiguration {
   readonly keep: number;
 }
 
-/** What a server of a role is, before its own fields replace those of the role. */
-export type RoleConfiguration = Omit<ServerConfiguration, "id" | "hosts" | "enabled">;
+/**
+ * What a server of a role is, unless its own fields say otherwise. A server that an operator starts
+ * under another id is like that.
+ */
+export interface RoleConfiguration
+  extends Omit<ServerConfiguration, "id" | "hosts" | "enabled" | "program"> {
+  /** What it runs; undefined if each server of the role says so itself. */
+  readonly program: ProgramConfiguration | undefined;
+}
 
 /** A server, with all that its role says, or another program. */
 export interface ServerConfiguration extends ProcessConfiguration {
@@ -256,6 +263,19 @@ export function runsOn({ hosts }: Pick<ProcessConfiguration, "hosts">, host: str
   return hosts === undefined || hosts.includes(host);
 }
 
+/** The processes of a host: the registry first, then its servers in the order of the file. */
+export function processesOn(
+  { registry, servers }: Pick<Configuration, "registry" | "servers">,
+  host: string,
+): (RegistryConfiguration | ServerConfiguration)[] {
+  return [...registry ? [registry] : [], ...servers].filter((process) => runsOn(process, host));
+}
+
+/** The first label of a host's name. */
+export function hostLabel(name: string): string {
+  return name.split(".")[0]!;
+}
+
 /** Something wrong or doubtful in the file, at a position in it. */
 export interface ConfigurationProblem {
   /** With an error, the configuration cannot be used. */
@@ -288,7 +308,7 @@ export interface ReadingOptions {
   readonly host?: string | undefined;
   /** The environment for `${NAME}`. Default: that of this process. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
-  /** Where relative paths and uploads are. Default: this host's places. */
+  /** The directory of the ensemble's state, for uploads. Default: that of this process. */
   readonly directory?: string | undefined;
 }
 
@@ -296,7 +316,10 @@ export interface ReadingOptions {
 export interface ConfigurationDifferences {
   /** The ids of processes to start. */
   readonly started: readonly string[];
-  /** The ids of processes to stop, since they are no longer in the file, or not on this host. */
+  /**
+   * The ids of processes to stop, since they are no longer in the file, not on this host, or not
+   * enabled.
+   */
   readonly stopped: readonly string[];
   /** The processes to restart, with the fields that require it. */
   readonly restarted: readonly ChangedProcess[];

@@ -1,0 +1,144 @@
+/**
+ * Reads the configuration of a host, `ensemble.jsonc`, and reports all that is wrong in it at once.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { resolve } from "node:path";
+import { EnsembleError } from "../../runtime/errors.ts";
+import { readRegularFile } from "../../runtime/home/files.ts";
+import { findPlaces } from "../../runtime/home/paths.ts";
+import { formatSize } from "../../runtime/measures.ts";
+import { hostName } from "../../runtime/wire/address.ts";
+import {
+  type ConfigurationProblem,
+  type ConfigurationReading,
+  hostLabel,
+  type ReadingOptions,
+} from "./configuration.ts";
+import { ConfigurationDocument, type FieldPath } from "./document.ts";
+import { FILE_SHAPE, type FileValue } from "./fields.ts";
+import { checkFiles } from "./file_checks.ts";
+import { type NamedServer, namedServers } from "./inheritance.ts";
+import { checkReferences, isHere } from "./reference_checks.ts";
+import { registryFields, resolveConfiguration, ServerTable } from "./resolution.ts";
+import { readAs } from "./shapes.ts";
+import { Variables } from "./variables.ts";
+
+/** The largest configuration, in bytes: enough for tens of thousands of servers. */
+export const MAX_CONFIGURATION = 4 * 2 ** 20;
+
+/**
+ * Reads a configuration from a file.
+ *
+ * @throws {EnsembleError} if there is no file, or it cannot be read as text. Everything that is
+ * wrong in it is among the problems instead.
+ */
+export async function readConfiguration(
+  path: string,
+  options: ReadingOptions = {},
+): Promise<ConfigurationReading> {
+  const file = resolve(path);
+  return await parseConfiguration(await readText(file), { ...options, path: file });
+}
+
+/**
+ * Reads a configuration from the text of a file, which need not be written yet.
+ *
+ * @param options.path the absolute path of the file, to which the paths in it are relative.
+ */
+export async function parseConfiguration(
+  text: string,
+  { path, host, environment, directory }: ReadingOptions & { readonly path: string },
+): Promise<ConfigurationReading> {
+  const document = new ConfigurationDocument(text);
+  const variables = new Variables(environment ?? Deno.env.toObject());
+  const own = host ?? hostLabel(hostName());
+  const file = readFile(document, variables);
+  if (file) {
+    const servers = namedServers(file);
+    const table = new ServerTable(servers);
+    const checked = { file, servers, table, host: own, document };
+    variables.reportUnset(document, (place) => matters(place, { file, servers, host: own }));
+    checkReferences(checked);
+    await checkFiles(checked, path);
+  }
+  return {
+    text,
+    hash: createHash("sha256").update(text).digest("hex"),
+    problems: document.problems,
+    configuration: file && !document.isWrong
+      ? resolveConfiguration(file, { path, directory: directory ?? findPlaces().directory })
+      : undefined,
+  };
+}
+
+/** Writes a problem as compilers do, so that editors find the place: `path:line:column: ...`. */
+export function formatProblem(
+  file: string,
+  { severity, line, column, path, message }: ConfigurationProblem,
+): string {
+  const kind = severity === "warning" ? "warning: " : "";
+  return `${file}:${line}:${column}: ${kind}${path === "" ? "" : `${path}: `}${message}`;
+}
+
+/** The error for a configuration that cannot be used, with all that is wrong in it. */
+export function wrongConfiguration(
+  file: string,
+  problems: readonly ConfigurationProblem[],
+): EnsembleError {
+  const errors = problems.filter(({ severity }) => severity === "error");
+  const lines = errors.map((problem) => formatProblem(file, problem));
+  return new EnsembleError(
+    lines.length === 1 ? lines[0]! : `${lines.length} errors in ${file}:\n${lines.join("\n")}`,
+    { code: "INVALID_INPUT" },
+  );
+}
+
+/** The values of a file as far as they can be read; undefined if it is not even an object. */
+function readFile(document: ConfigurationDocument, variables: Variables): FileValue | undefined {
+  const { root } = document;
+  return root && readAs(FILE_SHAPE, { node: root, path: [], document, variables });
+}
+
+/**
+ * Whether a variable that is not set matters: a field of a server of another host is expanded there.
+ */
+function matters(
+  [section, name]: FieldPath,
+  { file, servers, host }: {
+    readonly file: FileValue;
+    readonly servers: readonly NamedServer[];
+    readonly host: string;
+  },
+): boolean {
+  if (section === "registry") return isHere(registryFields(file.registry)?.host, host);
+  const users = servers.filter(({ path, role }) =>
+    section === "roles" ? role === name : path[0] === section && path[1] === name
+  );
+  return users.length === 0 || users.some(({ hosts }) => isHere(hosts, host));
+}
+
+async function readText(path: string): Promise<string> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readRegularFile(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new EnsembleError(
+      `there is no configuration ${path}: make one with gxensemble config init, or name another ` +
+        "with --config",
+      { cause: error },
+    );
+  }
+  if (bytes.length > MAX_CONFIGURATION) {
+    throw new EnsembleError(
+      `cannot read ${path}: it is larger than ${formatSize(MAX_CONFIGURATION)}`,
+    );
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new EnsembleError(`${path} is not UTF-8 text`);
+  }
+}
