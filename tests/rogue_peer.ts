@@ -12,7 +12,8 @@ import {
   clientHandshake,
   serverHandshake,
 } from "../runtime/server/handshake.ts";
-import { type Credentials, importCookie, InstanceKey } from "../runtime/server/credentials.ts";
+import { CookieKeys } from "../runtime/server/cookie_keys.ts";
+import { type Credentials, InstanceKey } from "../runtime/server/credentials.ts";
 import type { Address } from "../runtime/wire/address.ts";
 import type { ByteStream } from "../runtime/wire/stream.ts";
 import { connectTo } from "../runtime/wire/transport.ts";
@@ -279,11 +280,11 @@ export class RoguePeer extends RawPeer {
 }
 
 async function credentialsOf(options: RogueOptions): Promise<Credentials> {
-  const [instance, cookie] = await Promise.all([
+  const [instance, cookies] = await Promise.all([
     options.instance ?? InstanceKey.generate(),
-    importCookie(options.cookie),
+    CookieKeys.import([options.cookie]),
   ]);
-  return { id: options.id ?? "rogue", instance, cookie, tls: options.tls };
+  return { id: options.id ?? "rogue", instance, cookies, tls: options.tls };
 }
 
 /** Joins bytes. */

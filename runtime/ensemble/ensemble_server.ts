@@ -22,8 +22,8 @@ import { HealthChecks, type ServerHealth } from "../observation/health_checks.ts
 import type { Telemetry } from "../observation/telemetry.ts";
 import { warnOfExpiry } from "../pki/own_tls.ts";
 import type { ServerState } from "../server/registry_protocol.ts";
-import { ActorServer, type ServerKeys } from "../server/actor_server.ts";
-import { CLIENT_ID, sharedId } from "../server/credentials.ts";
+import { ActorServer } from "../server/actor_server.ts";
+import { CLIENT_ID, type ServerKeys, sharedId } from "../server/credentials.ts";
 import {
   type Address,
   formatAddressUrl,
@@ -51,8 +51,8 @@ const logger = getLogger(["gxensemble", "server"]);
 
 /** Options of an {@linkcode EnsembleServer}. */
 type EnsembleServerOptions =
-  & Omit<StartServerOptions, keyof Membership | "listen" | "announce">
-  & Omit<Membership, "cookie">
+  & Omit<StartServerOptions, keyof Membership | "cookie" | "adminKey" | "listen" | "announce">
+  & Omit<Membership, "cookies">
   & {
     readonly id: string;
     readonly places: Places;
@@ -652,6 +652,17 @@ export class EnsembleServer extends ActorServer {
    */
   async rereadCertificates(): Promise<void> {
     await this.#options.tls?.reread();
+  }
+
+  /**
+   * Reads the cookie and the administrators' public key again, as SIGHUP does, and the next ones
+   * while they are being rotated. They apply to new connections; open ones continue. Those that the
+   * program gave as options stay.
+   *
+   * @throws {EnsembleError} if a file is not valid; then the previous ones stay in use.
+   */
+  async rereadSecrets(): Promise<void> {
+    await this.secrets.reread();
   }
 
   /**

@@ -5,11 +5,11 @@
  * @module
  */
 import { checkServerId } from "../actor/references.ts";
-import { cookieFrom, readCookie } from "../home/cookie.ts";
+import { cookieFrom, readCookies } from "../home/cookie.ts";
 import type { KnownServers } from "../home/known_servers.ts";
 import { locateServers } from "../home/server_locations.ts";
 import type { Places } from "../home/paths.ts";
-import { importAdminPublicKey, readAdminPublicKey } from "../pki/admin_key.ts";
+import { importAdminPublicKey, readAdminPublicKeys } from "../pki/admin_key.ts";
 import { readGivenTls, readOwnTls } from "../pki/own_tls.ts";
 import type { TlsFiles } from "../pki/tls_files.ts";
 import type { ServerLocations } from "../server/address_book.ts";
@@ -18,10 +18,14 @@ import type { StartServerOptions } from "./start_options.ts";
 
 /** The data that makes a process a member of the ensemble. */
 export interface Membership extends ServerLocations {
-  /** The ensemble's cookie. */
-  readonly cookie: Uint8Array;
-  /** The administrators' public key, if capabilities are enforced. */
-  readonly adminKey: CryptoKey | undefined;
+  /** The ensemble's cookie; while it is being rotated, the next one and that. */
+  readonly cookies: readonly Uint8Array[];
+  /** The administrators' public keys, if capabilities are enforced. */
+  readonly adminKeys: readonly CryptoKey[];
+  /** Reads the cookies again; undefined if the options gave the cookie. */
+  readonly readCookies: (() => Promise<Uint8Array[]>) | undefined;
+  /** Reads the administrators' public keys again; undefined if the options gave the key. */
+  readonly readAdminKeys: (() => Promise<CryptoKey[]>) | undefined;
   /** Its certificate and trusted roots, if any. */
   readonly tls: TlsFiles | undefined;
 }
@@ -57,20 +61,25 @@ export async function readMembership(
   options: MembershipOptions,
 ): Promise<Membership> {
   const { certificates } = options;
-  const [cookie, adminKey, tls, locations] = await Promise.all([
-    options.cookie === undefined ? readCookie(places) : cookieFrom(options.cookie),
-    options.adminKey === false
-      ? undefined
-      : options.adminKey === undefined
-      ? readAdminPublicKey(places)
-      : importAdminPublicKey(options.adminKey),
+  const { cookie, adminKey } = options;
+  const ofFile = {
+    readCookies: cookie === undefined ? () => readCookies(places) : undefined,
+    readAdminKeys: adminKey === undefined ? () => readAdminPublicKeys(places) : undefined,
+  };
+  const [cookies, adminKeys, tls, locations] = await Promise.all([
+    cookie === undefined ? readCookies(places) : [cookieFrom(cookie)],
+    adminKey === undefined ? readAdminPublicKeys(places) : givenAdminKeys(adminKey),
     certificates ? readGivenTls(id, certificates) : readOwnTls(id, places),
     locateServers(places, {
       registry: readAddresses(options.registry),
       known: options.knownServers && readKnownServers(options.knownServers),
     }),
   ]);
-  return { cookie, adminKey, tls, ...locations };
+  return { cookies, adminKeys, ...ofFile, tls, ...locations };
+}
+
+async function givenAdminKeys(given: string | false): Promise<CryptoKey[]> {
+  return given === false ? [] : [await importAdminPublicKey(given)];
 }
 
 function readKnownServers(servers: Readonly<Record<string, readonly string[]>>): KnownServers {

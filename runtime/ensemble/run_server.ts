@@ -51,8 +51,8 @@ let end: ReturnType<typeof setTimeout> | undefined;
  *
  * SIGHUP stays ignored if the process was started to ignore it, as by `nohup`. In a process that
  * was started on a terminal (standard input, output or error), it stops the server too, because the
- * terminal has closed. In any other process, the server reads its certificates again and reopens
- * its log file.
+ * terminal has closed. In any other process, the server reads its certificates, the cookie and the
+ * administrators' public key again, and reopens its log file.
  *
  * From then on, `console` and `process.stdout.write` neither throw nor wait, even if the terminal
  * has closed, the disk is full, or the reader of a pipe has stopped: up to 16 MiB of output are
@@ -263,11 +263,20 @@ function reopenLogFile(): void {
 }
 
 async function reread(server: EnsembleServer): Promise<void> {
+  const { id } = server;
   try {
     await server.rereadCertificates();
-    logger.info("{id} has read its certificates again", { id: server.id });
+    logger.info("{id} has read its certificates again", { id });
   } catch (error) {
     logger.error("the certificates stay the same: {reason}", {
+      reason: (error as Error).message,
+    });
+  }
+  try {
+    await server.rereadSecrets();
+    logger.info("{id} has read its cookie and the administrators' public key again", { id });
+  } catch (error) {
+    logger.error("the cookie and the administrators' public key stay the same: {reason}", {
       reason: (error as Error).message,
     });
   }

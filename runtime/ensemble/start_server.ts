@@ -103,8 +103,10 @@ function logAs(options: LogOptions | false | undefined, directory: string): void
 
 async function start(
   id: string,
-  { places, ...options }: StartServerOptions & { places: Places; isTransient: boolean },
+  { places, ...given }: StartServerOptions & { places: Places; isTransient: boolean },
 ): Promise<EnsembleServer> {
+  // The cookie is a secret, which the server does not keep.
+  const { cookie: _cookie, adminKey: _adminKey, ...options } = given;
   const { denied = [] } = options;
   if (denied.length > 0) {
     logger.info("{id} runs without the permissions {permissions}", {
@@ -113,7 +115,7 @@ async function start(
     });
   }
   // A server asks the registry. Only commands try this host's sockets without it.
-  const { nearby: _, ...membership } = await readMembership(id, places, options);
+  const { nearby: _, ...membership } = await readMembership(id, places, given);
   const listen = readAddresses(options.listen);
   if (membership.tls) warnOfPlainAddresses(listen);
   const hasKept = !options.isTransient && await KeptLoads.exist(places.server(id));

@@ -55,12 +55,10 @@ export async function createCookie(
  *
  * @throws {EnsembleError} if there is none, it is damaged, or other users can read it.
  */
-export async function readCookie(places: Places): Promise<Uint8Array> {
+export async function readCookie(places: Places): Promise<Uint8Array<ArrayBuffer>> {
   const path = places.cookie;
   try {
-    const cookie = await readSecretFile(path, "cookie");
-    if (cookie.length === COOKIE_BYTES) return cookie;
-    throw new EnsembleError(`not a cookie: ${path}: ${whatIsWrong(cookie)}`);
+    return await readCookieFile(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new EnsembleError(
@@ -69,6 +67,42 @@ export async function readCookie(places: Places): Promise<Uint8Array> {
       { code: "NO_COOKIE", cause: error },
     );
   }
+}
+
+/**
+ * Reads the next cookie, which exists only during a rotation.
+ *
+ * @returns undefined if there is none.
+ * @throws {EnsembleError} if it is damaged, or other users can read it.
+ */
+export async function readNextCookie(
+  places: Places,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  try {
+    return await readCookieFile(places.nextCookie);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Reads the cookie of the ensemble; during a rotation, the next one and that.
+ *
+ * @throws {EnsembleError} as {@linkcode readCookie} does.
+ */
+export async function readCookies(places: Places): Promise<Uint8Array[]> {
+  // The next one first: when it becomes the current one, the file of the current one changes before
+  // that of the next one is removed.
+  const next = await readNextCookie(places);
+  const current = await readCookie(places);
+  return next ? [next, current] : [current];
+}
+
+async function readCookieFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const cookie = await readSecretFile(path, "cookie");
+  if (cookie.length === COOKIE_BYTES) return cookie;
+  throw new EnsembleError(`not a cookie: ${path}: ${whatIsWrong(cookie)}`);
 }
 
 /**

@@ -66,6 +66,11 @@ export class Places {
     return `${this.directory}/cookie`;
   }
 
+  /** The file of the next cookie, which exists only during a rotation: servers accept either. */
+  get nextCookie(): string {
+    return `${this.directory}/cookie.next`;
+  }
+
   /** The file `known-servers`. */
   get knownServers(): string {
     return `${this.directory}/known-servers`;
@@ -77,6 +82,19 @@ export class Places {
    */
   get adminPublicKey(): string {
     return `${this.directory}/admin.pub`;
+  }
+
+  /**
+   * The next public key, which exists only while the key pair is being rotated: servers that
+   * enforce capabilities accept either.
+   */
+  get nextAdminPublicKey(): string {
+    return `${this.directory}/admin.pub.next`;
+  }
+
+  /** The private key that belongs to the next public key. */
+  get nextAdminPrivateKey(): string {
+    return `${this.directory}/admin.priv.next`;
   }
 
   /** The private key of the ensemble's administrators, PKCS#8 PEM in an age passphrase file. */

@@ -6,6 +6,7 @@
 import { EnsembleError, InvalidInputError } from "../errors.ts";
 import { isThere, readRegularFile, readSecretFile, unreadable, writeWhole } from "../home/files.ts";
 import type { Places } from "../home/paths.ts";
+import { publicKeyFingerprint } from "../server/credentials.ts";
 import { decodePem, encodePem, openPrivateKey, sealPrivateKey } from "./pem.ts";
 
 /**
@@ -67,7 +68,38 @@ export async function createAdminKey(
 export async function readAdminPublicKey(
   places: Places,
 ): Promise<CryptoKey | undefined> {
-  const path = places.adminPublicKey;
+  return await readPublicKey(places.adminPublicKey);
+}
+
+/**
+ * Reads the public key; while the pair is being rotated, the next one and that.
+ *
+ * @returns none if there is no public key; then capabilities are not enforced.
+ * @throws {EnsembleError} as {@linkcode readAdminPublicKey} does.
+ */
+export async function readAdminPublicKeys(places: Places): Promise<CryptoKey[]> {
+  // The next one first, for the reason in `readCookies`.
+  const next = await readNextAdminPublicKey(places);
+  const current = await readAdminPublicKey(places);
+  if (!current) return [];
+  return next && !await areSame(current, next) ? [next, current] : [current];
+}
+
+/**
+ * Reads the next public key, which exists only while the pair is being rotated.
+ *
+ * @returns undefined if there is none.
+ * @throws {EnsembleError} if the file is not such a key.
+ */
+export async function readNextAdminPublicKey(places: Places): Promise<CryptoKey | undefined> {
+  return await readPublicKey(places.nextAdminPublicKey);
+}
+
+async function areSame(one: CryptoKey, other: CryptoKey): Promise<boolean> {
+  return await publicKeyFingerprint(one) === await publicKeyFingerprint(other);
+}
+
+async function readPublicKey(path: string): Promise<CryptoKey | undefined> {
   let text: string;
   try {
     text = new TextDecoder().decode(await readRegularFile(path));

@@ -22,7 +22,8 @@ import { AddressBook } from "./address_book.ts";
 import type { ConnectionInfo, TotalTraffic } from "./connection.ts";
 import { controlChecks, type ControlHandlers, controlHandlers } from "./control.ts";
 import { Capabilities, type Session } from "./capabilities.ts";
-import { type Credentials, importCookie, InstanceKey } from "./credentials.ts";
+import { CookieKeys } from "./cookie_keys.ts";
+import { InstanceKey, type ServerKeys } from "./credentials.ts";
 import { Draining, type DrainStatus } from "./draining.ts";
 import { Elevations } from "./elevation.ts";
 import { Identities } from "./identity.ts";
@@ -36,19 +37,14 @@ import {
   type ServerState,
 } from "./registry_protocol.ts";
 import { Registration } from "./registration.ts";
-import { RegistryView } from "./registry_view.ts";
+import { QUERY_WAIT, RegistryView } from "./registry_view.ts";
 import { ownKernel } from "../own_process.ts";
 import { unlessAborted } from "../timeout.ts";
 import { VERSION } from "../version.ts";
 import { Router, type TunnelWay } from "./router.ts";
+import { ServerSecrets } from "./server_secrets.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
-
-/**
- * How long queries for changes of the registry wait, in ms. A registered server notices by its
- * renewals that the registry does not answer, others only by these.
- */
-const QUERY_WAIT = { registered: 60_000, unregistered: 10_000 };
 
 /**
  * How long changes of groups are gathered before the registry is told, in ms: shortly if groups have
@@ -62,9 +58,6 @@ const BARE_SERVER_GRACE = 3_000;
 
 /** How long a stopping server waits for what it sent to be read, in ms. */
 const DRAIN_TIMEOUT = 1_000;
-
-/** The keys that authenticate a server. */
-export type ServerKeys = Pick<Credentials, "instance" | "cookie">;
 
 /**
  * The base of every server: actors, messages, and stopping in order. `EnsembleServer` extends it.
@@ -99,6 +92,12 @@ export class ActorServer {
    * @internal
    */
   readonly elevations: Elevations;
+  /**
+   * Its cookies and the administrators' public keys.
+   *
+   * @internal
+   */
+  readonly secrets: ServerSecrets;
   readonly #router: Router;
   readonly #identities: Identities;
   readonly #book: AddressBook;
@@ -108,7 +107,7 @@ export class ActorServer {
    * @internal
    */
   readonly view: RegistryView;
-  readonly #options: Omit<ActorServerOptions, "cookie">;
+  readonly #options: Omit<ActorServerOptions, "cookies">;
   readonly #listeners: Listeners;
   readonly #instance: Uint8Array;
   #announced: readonly Address[] | undefined;
@@ -132,7 +131,7 @@ export class ActorServer {
    *
    * @internal
    */
-  constructor(options: Omit<ActorServerOptions, "cookie">, { instance, cookie }: ServerKeys) {
+  constructor(options: Omit<ActorServerOptions, "cookies">, { instance, cookies }: ServerKeys) {
     this.#options = options;
     this.id = options.id;
     this.#grace = options.grace ?? BARE_SERVER_GRACE;
@@ -142,31 +141,32 @@ export class ActorServer {
     });
     this.actors.grace = this.#grace;
     const named = { id: this.id, instance: instance.publicKey };
-    const { adminKey } = options;
+    const { adminKeys = [] } = options;
     this.capabilities = new Capabilities(named, {
-      adminKey,
+      administered: adminKeys.length > 0,
       lines: this.actors.lines,
       given: options.capabilities,
     });
-    this.elevations = new Elevations(named, { adminKey, capabilities: this.capabilities });
+    this.elevations = new Elevations(named, { adminKeys, capabilities: this.capabilities });
     const registry = registryClient(this.actors);
     this.view = new RegistryView(registry, {
       wait: options.register ? QUERY_WAIT.registered : QUERY_WAIT.unregistered,
     });
     this.#book = new AddressBook(this.view, options);
-    const self = { id: this.id, instance, cookie, tls: options.tls };
+    const self = { id: this.id, instance, cookies, tls: options.tls };
     const { heartbeat = { interval: HEARTBEAT_INTERVAL, timeout: HEARTBEAT_TIMEOUT } } = options;
     this.#identities = new Identities(self, {
       registry,
       enforced: this.capabilities.administered,
     });
-    this.#router = new Router(self, {
+    const router = this.#router = new Router(self, {
       book: this.#book,
       identities: this.#identities,
       receiver: this.actors,
       heartbeat,
       onClosed: (session) => this.#onDisconnected.forEach((react) => react(session)),
     });
+    this.secrets = new ServerSecrets(options, { cookies, elevations: this.elevations, router });
     this.#listeners = new Listeners({
       id: this.id,
       tls: options.tls,
@@ -203,14 +203,14 @@ export class ActorServer {
    */
   static async start<Server extends ActorServer, Options>(
     this: new (options: Options, keys: ServerKeys) => Server,
-    options: Options & { readonly cookie: Uint8Array },
+    options: Options & { readonly cookies: readonly Uint8Array[] },
   ): Promise<Server> {
-    const [instance, cookie] = await Promise.all([
+    const [instance, cookies] = await Promise.all([
       InstanceKey.generate(),
-      importCookie(options.cookie),
+      CookieKeys.import(options.cookies),
     ]);
-    // No longer needed, and a secret.
-    const server = new this({ ...options, cookie: undefined }, { instance, cookie });
+    // No longer needed, and secret.
+    const server = new this({ ...options, cookies: undefined }, { instance, cookies });
     await server.#start();
     return server;
   }

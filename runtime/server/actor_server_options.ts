@@ -14,8 +14,8 @@ import type { TlsCredentials } from "./credentials.ts";
 export interface ActorServerOptions extends ServerLocations {
   /** Its id. */
   readonly id: string;
-  /** The ensemble's cookie. */
-  readonly cookie: Uint8Array;
+  /** The ensemble's cookie; while it is being rotated, the next one and that. */
+  readonly cookies: readonly Uint8Array[];
   /** The addresses to listen on. A server without any can still connect. */
   readonly listen: readonly Address[];
   /** Addresses to announce to the registry. Default: the addresses it listens on. */
@@ -24,8 +24,15 @@ export interface ActorServerOptions extends ServerLocations {
   readonly roles: readonly string[];
   /** Its certificate and trusted roots. Without them, it cannot use tls. */
   readonly tls?: TlsCredentials | undefined;
-  /** The administrators' public key. If given, capabilities are enforced. */
-  readonly adminKey?: CryptoKey | undefined;
+  /**
+   * The administrators' public key; while the pair is being rotated, the next one and that. With
+   * any, capabilities are enforced.
+   */
+  readonly adminKeys?: readonly CryptoKey[] | undefined;
+  /** Reads its cookies again. Without it, they stay as they are. */
+  readonly readCookies?: (() => Promise<readonly Uint8Array[]>) | undefined;
+  /** Reads the administrators' public keys again. Without it, they stay as they are. */
+  readonly readAdminKeys?: (() => Promise<readonly CryptoKey[]>) | undefined;
   /** Capabilities of other servers in this one, by server id, if they are enforced. */
   readonly capabilities?: Readonly<Record<string, readonly string[]>> | undefined;
   /** Whether to add it to the registry. */

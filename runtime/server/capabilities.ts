@@ -44,6 +44,8 @@ export class Session {
   readonly certified: Certified | undefined;
   /** The id of the supervisor whose tunnel the connection goes through. */
   readonly via: string | undefined;
+  /** Whether the peer did not have the newest cookie of this server when it connected. */
+  readonly isBehind: boolean;
   /** Capabilities of the peer on this connection. */
   readonly capabilities: Set<string>;
   /**
@@ -53,6 +55,8 @@ export class Session {
   administrator: string | undefined;
   /** The user according to the peer: `user@host`. It is not proved. */
   claimed: string | undefined;
+  /** Those of its capabilities that it has only by elevation. */
+  readonly #elevated = new Set<string>();
   /** Number of times its capabilities were revoked. */
   retractions = 0;
   /** Whether the connection has ended, and with it the peer's capabilities. */
@@ -72,6 +76,7 @@ export class Session {
       address: Address;
       binding: Bytes;
       via?: string | undefined;
+      isBehind?: boolean;
     },
   ) {
     this.peer = options.peer;
@@ -81,11 +86,31 @@ export class Session {
     this.address = options.address;
     this.binding = options.binding;
     this.via = options.via;
+    this.isBehind = options.isBehind ?? false;
+  }
+
+  /** Adds capabilities, which an administrator's key with this fingerprint gives. */
+  elevate(capabilities: readonly string[], administrator: string): void {
+    for (const capability of capabilities) {
+      if (this.capabilities.has(capability)) continue;
+      this.capabilities.add(capability);
+      this.#elevated.add(capability);
+    }
+    this.administrator = administrator;
+  }
+
+  /** Revokes the capabilities that it has by elevation, because that key is no longer valid. */
+  endElevation(): void {
+    for (const capability of this.#elevated) this.capabilities.delete(capability);
+    this.#elevated.clear();
+    this.administrator = undefined;
+    this.retractions++;
   }
 
   /** Revokes its capabilities. An elevation that began earlier must not complete after this. */
   retract(): void {
     this.capabilities.clear();
+    this.#elevated.clear();
     this.administrator = undefined;
     this.retractions++;
   }
@@ -156,14 +181,15 @@ export class Capabilities {
   /**
    * Creates the capabilities in a server.
    *
+   * @param options.administered whether there is an administrators' public key.
    * @param options.lines limits the refusals that are logged.
    * @param options.given the capabilities of servers by id, until they are retracted.
    * @throws {InvalidInputError} if `given` contains an invalid server id or capability.
    */
   constructor(
     self: { readonly id: string; readonly instance: Bytes },
-    { adminKey, lines, given = {} }: {
-      adminKey: CryptoKey | undefined;
+    { administered, lines, given = {} }: {
+      administered: boolean;
       lines: LineLimit;
       given?: Readonly<Record<string, readonly string[]>> | undefined;
     },
@@ -177,7 +203,7 @@ export class Capabilities {
       });
     }
     this.#self = self;
-    this.administered = adminKey !== undefined;
+    this.administered = administered;
     this.#lines = lines;
   }
 

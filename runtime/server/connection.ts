@@ -143,11 +143,11 @@ export class Connection {
   /** Takes over a stream after its handshake, and sends what is in the outbox. */
   constructor(
     stream: ByteStream,
-    { peer, instance, certified, binding, reader, via }: Authenticated,
+    { peer, instance, certified, binding, reader, via, isBehind }: Authenticated,
     options: ConnectionOptions,
   ) {
     const { address, heartbeat } = options;
-    this.session = new Session({ peer, instance, certified, binding, address, via });
+    this.session = new Session({ peer, instance, certified, binding, address, via, isBehind });
     this.#stream = stream;
     this.#reader = reader;
     this.#outbox = options.peer.outbox;

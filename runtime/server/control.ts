@@ -22,6 +22,7 @@ import type { ActorServer } from "./actor_server.ts";
 import { ADMIN, type Delegation, type Retraction, sessionOf } from "./capabilities.ts";
 import { checkCapabilities, parseCapabilities, parseCapability } from "./capability_names.ts";
 import type { ConnectionInfo, Traffic } from "./connection.ts";
+import { MAX_COOKIES } from "./cookie_keys.ts";
 import type { DrainStatus } from "./draining.ts";
 import {
   type Bytes,
@@ -58,6 +59,7 @@ import {
   timestamp,
   wholeNumber,
 } from "./request_checks.ts";
+import type { SecretsInUse } from "./server_secrets.ts";
 
 /** The handlers of the actor `server`, for `client`. */
 export type ControlHandlers = {
@@ -86,6 +88,10 @@ export type ControlHandlers = {
   retract(request: { server: string }): Retraction;
   /** The servers that have capabilities here, sorted. */
   delegations(): Delegation[];
+  /** The cookies and administrators' keys that it uses, by their fingerprints. */
+  secrets(): Promise<SecretsInUse>;
+  /** Reads them again. Returns those that it uses then. */
+  rereadSecrets(): Promise<SecretsInUse>;
   /** Connects to another server, through the registry or at the given addresses. */
   connect(request: { server: string; addresses?: Address[] }): Promise<void>;
   /** Takes the server out of use; see `ActorServer.drain`. Does not wait. */
@@ -186,6 +192,20 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
 
     delegations: () => capabilities.delegations(),
 
+    secrets: (_request, context) =>
+      capabilities.attempt(context.envelope, {
+        capability: ADMIN,
+        what: "secrets",
+        work: () => server.secrets.inUse(),
+      }),
+
+    rereadSecrets: (_request, context) =>
+      capabilities.attempt(context.envelope, {
+        capability: ADMIN,
+        what: "reread secrets",
+        work: () => server.secrets.reread(),
+      }),
+
     connect(request, context) {
       const { server: id, addresses } = request;
       // The whole server would use these addresses, and connecting probes ports and sockets that
@@ -285,6 +305,8 @@ export const controlChecks: RequestChecks = requestChecks<ControlHandlers>({
   authorize: parts({ server: serverId, capabilities: checkCapabilities }),
   retract: parts({ server: serverId }),
   delegations: nothing,
+  secrets: nothing,
+  rereadSecrets: nothing,
   connect: parts({ server: serverId, addresses: optional(listOf(address, MAX_ADDRESSES)) }),
   drain: nothing,
   undrain: nothing,
@@ -350,6 +372,16 @@ function noneOr(check: Check<Bytes>): Check<Bytes> {
 
 const traffic: Check<Traffic> = parts({ messages: wholeNumber, bytes: wholeNumber });
 
+/** The length of a fingerprint, in hex digits. */
+const FINGERPRINT_LENGTH = 64;
+
+const secretsInUse: Check<SecretsInUse> = parts({
+  cookies: listOf(text(FINGERPRINT_LENGTH), MAX_COOKIES),
+  adminKeys: listOf(text(FINGERPRINT_LENGTH), MAX_COOKIES),
+  given: listOf(oneOf("cookie", "adminKey"), 2),
+  behind: listOf(serverId, MAX_LISTED),
+});
+
 /** The checks of answers from another server's actor `server`. */
 export const controlAnswers = answerChecks<ControlHandlers>({
   listActors: listOf(text(MAX_ACTOR_NAME), MAX_LISTED),
@@ -379,6 +411,8 @@ export const controlAnswers = answerChecks<ControlHandlers>({
     }),
     MAX_LISTED,
   ),
+  secrets: secretsInUse,
+  rereadSecrets: secretsInUse,
   drained: parts({
     isDraining: flag,
     isRegistered: flag,

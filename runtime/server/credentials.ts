@@ -7,6 +7,7 @@
  */
 import { AuthenticationError } from "../errors.ts";
 import type { TlsSource } from "../wire/tls_transport.ts";
+import type { CookieKeys } from "./cookie_keys.ts";
 
 /** Bytes with their own buffer, as WebCrypto requires. */
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -97,17 +98,14 @@ export interface Credentials {
   readonly id: string;
   /** Its instance. */
   readonly instance: InstanceKey;
-  /** The ensemble's cookie, as a key for HMAC-SHA-256. */
-  readonly cookie: CryptoKey;
+  /** Its cookies: that of the ensemble, and the next one while that is being rotated. */
+  readonly cookies: CookieKeys;
   /** Its certificate, and the authorities it trusts. */
   readonly tls?: TlsCredentials | undefined;
 }
 
-/** Imports a cookie as an HMAC key. */
-export function importCookie(cookie: Uint8Array): Promise<CryptoKey> {
-  const algorithm = { name: "HMAC", hash: "SHA-256" };
-  return crypto.subtle.importKey("raw", cookie as Bytes, algorithm, false, ["sign", "verify"]);
-}
+/** The keys that authenticate a server. */
+export type ServerKeys = Pick<Credentials, "instance" | "cookies">;
 
 /**
  * The id in the certificate of commands. Each command appends a dash and a random text to get its

@@ -40,18 +40,50 @@ interface Challenged {
 /** The elevations in a server. */
 export class Elevations {
   readonly #self: { readonly id: string; readonly instance: Bytes };
-  readonly #adminKey: CryptoKey | undefined;
+  #adminKeys: readonly CryptoKey[];
   readonly #capabilities: Capabilities;
   readonly #challenged = new WeakMap<Session, Challenged>();
 
-  /** Creates them for a server with this administrators' public key. */
+  /**
+   * Creates them for a server with these administrators' public keys: two while the pair is being
+   * rotated.
+   */
   constructor(
     self: { readonly id: string; readonly instance: Bytes },
-    { adminKey, capabilities }: { adminKey: CryptoKey | undefined; capabilities: Capabilities },
+    { adminKeys, capabilities }: {
+      adminKeys: readonly CryptoKey[];
+      capabilities: Capabilities;
+    },
   ) {
     this.#self = self;
-    this.#adminKey = adminKey;
+    this.#adminKeys = adminKeys;
     this.#capabilities = capabilities;
+  }
+
+  /** Whether there are administrators. */
+  get administered(): boolean {
+    return this.#adminKeys.length > 0;
+  }
+
+  /** The fingerprints of the administrators' public keys, the newest first. */
+  async fingerprints(): Promise<string[]> {
+    return await Promise.all(this.#adminKeys.map(publicKeyFingerprint));
+  }
+
+  /**
+   * Takes other public keys in place of those it has. What sessions have by a key that is no longer
+   * among them ends.
+   */
+  async replaceKeys(
+    adminKeys: readonly CryptoKey[],
+    sessions: readonly Session[],
+  ): Promise<void> {
+    const valid = (await Promise.all(adminKeys.map(publicKeyFingerprint))).map(shortFingerprint);
+    this.#adminKeys = adminKeys;
+    for (const session of sessions) {
+      const { administrator } = session;
+      if (administrator !== undefined && !valid.includes(administrator)) session.endElevation();
+    }
   }
 
   /**
@@ -72,7 +104,7 @@ export class Elevations {
     if (capabilities.every((capability) => this.#capabilities.allows(envelope, capability))) {
       return new Uint8Array();
     }
-    if (!this.#adminKey) {
+    if (!this.administered) {
       this.#capabilities.note(session, "refused", { what: "elevation", details: { capabilities } });
       throw this.#refusal(session, GOES_BY_CERTIFICATES);
     }
@@ -91,7 +123,7 @@ export class Elevations {
     const session = sessionOf(envelope);
     if (!session || !this.#capabilities.enforces(envelope)) return;
     const refuse = (reason: string) => this.#refusal(session, reason);
-    if (!this.#adminKey) throw refuse(GOES_BY_CERTIFICATES);
+    if (!this.administered) throw refuse(GOES_BY_CERTIFICATES);
     const challenged = this.#challengedOf(session);
     // The delay must also apply to the next attempt, not only to this answer.
     if (challenged.busy) throw refuse("another attempt is still pending");
@@ -101,16 +133,17 @@ export class Elevations {
       const pending = last?.retractions === session.retractions ? last : undefined;
       challenged.pending = undefined;
       const capabilities = pending?.capabilities ?? [];
-      if (pending && await this.#isSigned(session, pending, signature)) {
-        const administrator = shortFingerprint(await publicKeyFingerprint(this.#adminKey));
+      const signer = pending && await this.#signerOf(session, pending, signature);
+      if (pending && signer) {
+        const administrator = shortFingerprint(await publicKeyFingerprint(signer));
+        if (!this.#adminKeys.includes(signer)) throw refuse("its key was replaced meanwhile");
         // Retracted while the signature was checked.
         if (session.retractions !== pending.retractions) {
           throw refuse("its capabilities were revoked meanwhile");
         }
         const all = session.capabilities.union(new Set(capabilities));
         if (all.size > MAX_CAPABILITIES) throw refuse(`it would have ${all.size} capabilities`);
-        for (const capability of capabilities) session.capabilities.add(capability);
-        session.administrator = administrator;
+        session.elevate(capabilities, administrator);
         this.#capabilities.note(session, "allowed", {
           what: "elevation",
           details: { capabilities },
@@ -139,11 +172,12 @@ export class Elevations {
     return challenged;
   }
 
-  async #isSigned(
+  /** The administrators' key that an elevation is signed with; undefined if it is none of them. */
+  async #signerOf(
     session: Session,
     { capabilities, nonce }: Pick<Elevation, "capabilities" | "nonce">,
     signature: Bytes,
-  ): Promise<boolean> {
+  ): Promise<CryptoKey | undefined> {
     const text = elevationText({
       server: this.#self.id,
       serverInstance: this.#self.instance,
@@ -153,7 +187,11 @@ export class Elevations {
       nonce,
       binding: session.binding,
     });
-    return await crypto.subtle.verify("Ed25519", this.#adminKey!, signature, text);
+    const keys = this.#adminKeys;
+    const signed = await Promise.all(
+      keys.map((key) => crypto.subtle.verify("Ed25519", key, signature, text)),
+    );
+    return keys.find((_, at) => signed[at]);
   }
 }
 

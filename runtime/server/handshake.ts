@@ -7,6 +7,10 @@
  * both instances, both nonces. So no message can be replayed, reflected, or relayed under another
  * identity.
  *
+ * While the cookie is being rotated, a server has two. A client proves each that it has, and the
+ * server proves the newest one that both have. So any two that have a cookie in common connect, and
+ * a server that has given the old one up neither proves nor accepts it.
+ *
  * Each side accepts only a transcript with the transport of its own end. So a relay cannot forward
  * the connection of a client at a UNIX socket to the server's tcp port. Only a tunnel has other ends:
  * the client's is the connection with a supervisor, the server's is its UNIX socket. The client says
@@ -64,6 +68,8 @@ export interface Authenticated {
   readonly instance: Bytes;
   /** The contents of its certificate, if the stream has one. */
   readonly certified: Certified | undefined;
+  /** Whether the peer does not have the newest cookie of this server. */
+  readonly isBehind: boolean;
   /** The same bytes at both ends of this connection, and unique to it. */
   readonly binding: Bytes;
   /** The reader, which may hold frames that followed the handshake. */
@@ -127,15 +133,17 @@ export function clientHandshake(
     await options.admit?.(instance);
     if (!options.proceed()) return await breakOff(stream);
     const transcript = join(hello, challengeBytes);
+    const cookies = certified ? [] : self.cookies.keys;
     await send(
       stream,
-      encodeResponse(await prove(self, { text: labelled(CLIENT_LABEL, transcript), certified })),
+      encodeResponse(await prove(self, { text: labelled(CLIENT_LABEL, transcript), cookies })),
     );
     const [accepted, binding] = await Promise.all([receive(reader), bind(transcript)]);
     const proof = decodeAccepted(accepted);
     const text = labelled(SERVER_LABEL, transcript);
-    await verify(self, { text, proof, instance, peer: server, certified });
-    return { peer: server, instance, certified, reader, binding, via: stream.via };
+    const common = await verify(self, { text, proof, instance, peer: server, cookies });
+    const isBehind = common !== cookies[0];
+    return { peer: server, instance, certified, reader, binding, via: stream.via, isBehind };
   };
   return inTime(stream, { timeout, work });
 }
@@ -187,15 +195,20 @@ export function serverHandshake(
       options.heard?.();
       const transcript = join(helloBytes, challenge);
       const text = labelled(CLIENT_LABEL, transcript);
-      await verify(self, { text, proof, instance, peer: client, certified });
+      const cookies = certified ? [] : self.cookies.keys;
+      const common = await verify(self, { text, proof, instance, peer: client, cookies });
       const refused = await options.admit({ id: client, instance, via });
       if (refused) throw new RefusedError(refused);
       const [accepted, binding] = await Promise.all([
-        prove(self, { text: labelled(SERVER_LABEL, transcript), certified }),
+        prove(self, {
+          text: labelled(SERVER_LABEL, transcript),
+          cookies: common ? [common] : [],
+        }),
         bind(transcript),
       ]);
       await send(stream, encodeAccepted(accepted));
-      return { peer: client, instance, certified, reader, binding, via };
+      const isBehind = common !== cookies[0];
+      return { peer: client, instance, certified, reader, binding, via, isBehind };
     } catch (error) {
       if (!(error instanceof EnsembleError) || error instanceof DisconnectedError) throw error;
       const refusal = error instanceof RefusedError
@@ -315,39 +328,58 @@ function certify(
   return certified;
 }
 
+/**
+ * Makes the proof of this side.
+ *
+ * @param proved.cookies the cookies to prove; none if certificates take their place.
+ */
 async function prove(
   self: Credentials,
-  { text, certified }: { text: Bytes; certified: Certified | undefined },
+  { text, cookies }: { text: Bytes; cookies: readonly CryptoKey[] },
 ): Promise<Proof> {
-  // Both at once, since each is computed on another thread.
-  const [mac, signature] = await Promise.all([
-    certified ? new Uint8Array(MAC_LENGTH) : authenticationCode(self.cookie, text),
+  // All at once, since each is computed on another thread.
+  const [signature, ...macs] = await Promise.all([
     self.instance.sign(text),
+    ...cookies.map((cookie) => authenticationCode(cookie, text)),
   ]);
-  return { mac, signature };
+  return { macs: macs.length > 0 ? macs : [new Uint8Array(MAC_LENGTH)], signature };
 }
 
+/**
+ * Checks the proof of the peer. All codes are compared with all cookies, so that neither the error
+ * nor the time says which of them fitted.
+ *
+ * @param claim.cookies the cookies of this side; none if certificates take their place.
+ * @returns the newest cookie that both sides have; undefined if certificates take their place.
+ * @throws {AuthenticationError} if they have none in common, or the signature is not valid.
+ */
 async function verify(
   self: Credentials,
-  { text, proof, instance, peer, certified }: {
+  { text, proof, instance, peer, cookies }: {
     text: Bytes;
     proof: Proof;
     instance: Bytes;
     peer: string;
-    certified: Certified | undefined;
+    cookies: readonly CryptoKey[];
   },
-): Promise<void> {
-  const [hasCookie, hasKey] = await Promise.all([
+): Promise<CryptoKey | undefined> {
+  const { macs, signature } = proof;
+  const [hasKey, ...fits] = await Promise.all([
+    verifySignature(text, { instance, signature }),
     // WebCrypto compares in constant time.
-    certified !== undefined || crypto.subtle.verify("HMAC", self.cookie, proof.mac, text),
-    verifySignature(text, { instance, signature: proof.signature }),
+    ...cookies.map(async (cookie) => {
+      const all = macs.map((mac) => crypto.subtle.verify("HMAC", cookie, mac, text));
+      return (await Promise.all(all)).includes(true);
+    }),
   ]);
-  if (!hasCookie) {
+  const common = cookies.find((_, at) => fits[at]);
+  if (cookies.length > 0 && !common) {
     throw new AuthenticationError(
       `authentication failed between ${self.id} and ${peer}: their cookies differ`,
     );
   }
   if (!hasKey) throw new AuthenticationError(`${peer} did not prove its instance key`);
+  return common;
 }
 
 async function authenticationCode(cookie: CryptoKey, text: Bytes): Promise<Bytes> {

@@ -13,6 +13,7 @@
 import { checkServerId } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
 import type { StreamKind } from "../wire/stream.ts";
+import { MAX_COOKIES } from "./cookie_keys.ts";
 import { type Bytes, INSTANCE_LENGTH, SIGNATURE_LENGTH } from "./credentials.ts";
 
 /** A range of protocol versions. */
@@ -84,8 +85,11 @@ export interface Challenge {
 
 /** The proof of each side that it has the cookie and its instance key. */
 export interface Proof {
-  /** HMAC-SHA-256 of label and transcript under the cookie. */
-  readonly mac: Bytes;
+  /**
+   * HMAC-SHA-256 of label and transcript: a client's under each of its cookies, a server's under
+   * the newest one that the client has, too.
+   */
+  readonly macs: readonly Bytes[];
   /** The instance's signature of label and transcript. */
   readonly signature: Bytes;
 }
@@ -255,7 +259,7 @@ export function decodeChallenge(bytes: Uint8Array): Challenge {
 
 /** Writes the client's proof. */
 export function encodeResponse(proof: Proof): Bytes {
-  return new Writer().byte(Type.Response).raw(proof.mac).raw(proof.signature).done();
+  return encodeProof(proof, Type.Response);
 }
 
 /**
@@ -264,12 +268,12 @@ export function encodeResponse(proof: Proof): Bytes {
  * @throws {ProtocolError} if it is malformed.
  */
 export function decodeResponse(bytes: Uint8Array): Proof {
-  return decodeProof(bytes, Type.Response);
+  return decodeProof(bytes, { type: Type.Response, most: MAX_COOKIES });
 }
 
 /** Writes the server's proof, which accepts the client. */
 export function encodeAccepted(proof: Proof): Bytes {
-  return new Writer().byte(Type.Accepted).raw(proof.mac).raw(proof.signature).done();
+  return encodeProof(proof, Type.Accepted);
 }
 
 /**
@@ -279,7 +283,7 @@ export function encodeAccepted(proof: Proof): Bytes {
  * @throws {ProtocolError} if it is malformed.
  */
 export function decodeAccepted(bytes: Uint8Array): Proof {
-  return decodeProof(bytes, Type.Accepted);
+  return decodeProof(bytes, { type: Type.Accepted, most: 1 });
 }
 
 /** Writes a refusal, with its message truncated to fit. */
@@ -306,9 +310,21 @@ function decodeRefused(bytes: Uint8Array): Refused {
   return refused;
 }
 
-function decodeProof(bytes: Uint8Array, type: Type): Proof {
+function encodeProof({ macs, signature }: Proof, type: Type): Bytes {
+  const writer = new Writer().byte(type);
+  for (const mac of macs) writer.raw(mac);
+  return writer.raw(signature).done();
+}
+
+/** The length of a proof says how many codes it has. */
+function decodeProof(bytes: Uint8Array, { type, most }: { type: Type; most: number }): Proof {
   const reader = new Reader(bytes, type);
-  const proof = { mac: reader.raw(MAC_LENGTH), signature: reader.raw(SIGNATURE_LENGTH) };
+  const count = (bytes.length - 1 - SIGNATURE_LENGTH) / MAC_LENGTH;
+  const macs = [reader.raw(MAC_LENGTH)];
+  if (Number.isInteger(count)) {
+    while (macs.length < Math.min(count, most)) macs.push(reader.raw(MAC_LENGTH));
+  }
+  const signature = reader.raw(SIGNATURE_LENGTH);
   reader.end();
-  return proof;
+  return { macs, signature };
 }

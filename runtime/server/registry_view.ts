@@ -31,6 +31,15 @@ import {
 
 const logger = getLogger(["gxensemble", "registry"]);
 
+/**
+ * How long queries for changes of the registry wait, in ms. A registered server notices by its
+ * renewals that the registry does not answer, others only by these.
+ */
+export const QUERY_WAIT: { readonly registered: number; readonly unregistered: number } = {
+  registered: 60_000,
+  unregistered: 10_000,
+};
+
 /** How long servers and roles that were not asked for again are followed, in ms. */
 export const FOLLOWED_TIME: number = 10 * 60 * 1000;
 

@@ -114,6 +114,11 @@ export class Router implements Route, Connections {
       .sort((a, b) => a.peer < b.peer ? -1 : 1);
   }
 
+  /** The sessions of the connections in use. */
+  sessions(): Session[] {
+    return [...this.#peers.values()].flatMap(({ connection }) => connection?.session ?? []);
+  }
+
   /** What all connections have carried, also those that have ended. */
   traffic(): TotalTraffic {
     return addTraffic([this.#endedTraffic, ...this.connections()]);

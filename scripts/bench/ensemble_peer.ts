@@ -86,7 +86,7 @@ async function start(
 ): Promise<ActorServer> {
   const server = await ActorServer.start({
     id,
-    cookie: new Uint8Array(32),
+    cookies: [new Uint8Array(32)],
     tls: transport === "tls" ? await readCredentials(directory, id) : undefined,
     listen,
     registry: [],

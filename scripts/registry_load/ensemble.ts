@@ -37,7 +37,7 @@ export async function runRegistry(
 ): Promise<void> {
   const server = await ActorServer.start({
     id: REGISTRY_ID,
-    cookie: COOKIE,
+    cookies: [COOKIE],
     listen: [registryAddress(directory, number)],
     registry: [],
     roles: [],
@@ -132,7 +132,7 @@ function startServer(
 ): Promise<ActorServer> {
   return ActorServer.start({
     id: `server${number}`,
-    cookie: COOKIE,
+    cookies: [COOKIE],
     // No server connects to another one here.
     listen: [],
     announce: [{ kind: "tcp", host: "10.0.0.1", port: 4000 }],
@@ -146,7 +146,7 @@ function startServer(
 export function startClient(registry: readonly Address[]): Promise<ActorServer> {
   return ActorServer.start({
     id: "driver",
-    cookie: COOKIE,
+    cookies: [COOKIE],
     listen: [],
     registry,
     roles: [],

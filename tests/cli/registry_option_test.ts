@@ -19,14 +19,14 @@ Deno.test("a command that names a registry reaches only the servers of that regi
   await using there = new LocalEnsemble();
   using commands = commandsIn(here);
   // They have the same cookie and the same ids, so that only their addresses distinguish them.
-  const { cookie } = here;
+  const cookies = [here.cookie];
   const hereRegistry = await here.startRegistry();
   const hereWeb = await here.start("web", marked("here"));
   const thereRegistry = await there.startRegistry(undefined, {
-    cookie,
+    cookies,
     listen: [there.socket("registry"), anyPort()],
   });
-  const thereWeb = await there.start("web", { cookie, ...marked("there") });
+  const thereWeb = await there.start("web", { cookies, ...marked("there") });
   const address = portOf(thereRegistry);
   const known = `${commands.gerbilPath}/ensemble/known-servers`;
   const actors = async (...args: string[]) => {

@@ -342,7 +342,7 @@ Deno.test("a process with the cookie cannot take a running server's id or entry"
     const at = (id) => parseAddresses("unix:${ensemble.places.socketDirectory}/" + id);
     const attempt = async (register) => {
       const server = await ActorServer.start({
-        id: "other", cookie: await readCookie(findPlaces()), listen: [],
+        id: "other", cookies: [await readCookie(findPlaces())], listen: [],
         registry: at("registry"), roles: [], register,
       });
       await server.connect("my-server", at("my-server"));

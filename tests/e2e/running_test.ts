@@ -290,6 +290,10 @@ Deno.test("--log-file - writes the log to the server's directory, reopens it aft
   assert.match(rotated, / DEBUG /);
   const log = await Deno.readTextFile(file);
   assert.match(log, /^\S+Z INFO server: a has read its certificates again\n/);
+  assert.match(
+    log,
+    /INFO server: a has read its cookie and the administrators' public key again\n/,
+  );
   assert.match(log, /INFO server: a has stopped\n$/);
 });
 

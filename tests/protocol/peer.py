@@ -2,7 +2,7 @@
 
     peer.py vectors <vectors.json> <handshake_vectors.json>
         reads and writes all test vectors, and prints what differs
-    peer.py ping <unix path | host:port> <cookie in hex> <id of the server>
+    peer.py ping <unix path | host:port> <cookies in hex, the newest first> <id of the server>
         connects, asks the server's actor `server`, and prints the answer
 
 Values are written in JSON as in vectors.json. A value that JSON does not have is an object with its
@@ -487,15 +487,24 @@ def decode_challenge(data):
     return data[1], data[3:end].decode("ascii"), data[end : end + 32]
 
 
-def proof(side, cookie, key, transcript):
+def proof(side, cookies, key, transcript):
+    """With a code for each cookie, the newest first."""
     text = f"gxensemble 1 {side}".encode() + b"\0" + transcript
-    return hmac.new(cookie, text, hashlib.sha256).digest() + key.sign(text)
+    codes = [hmac.new(cookie, text, hashlib.sha256).digest() for cookie in cookies]
+    return b"".join(codes) + key.sign(text)
 
 
-def check_proof(side, cookie, public, transcript, data):
+def check_proof(side, cookies, public, transcript, data):
+    """The newest cookie that fits; None if there is none, or the signature is wrong."""
     text = f"gxensemble 1 {side}".encode() + b"\0" + transcript
-    code = hmac.new(cookie, text, hashlib.sha256).digest()
-    return hmac.compare_digest(code, data[:32]) and is_signed(text, public, data[32:])
+    given = [data[at : at + 32] for at in range(0, len(data) - 64, 32)]
+    if not is_signed(text, public, data[-64:]):
+        return None
+    for cookie in cookies:
+        code = hmac.new(cookie, text, hashlib.sha256).digest()
+        if any(hmac.compare_digest(code, one) for one in given):
+            return cookie
+    return None
 
 
 class Connection:
@@ -524,7 +533,7 @@ class Connection:
     def receive(self):
         return self.read(struct.unpack(">I", self.read(4))[0])
 
-    def handshake(self, client, wanted, cookie):
+    def handshake(self, client, wanted, cookies):
         key = InstanceKey(os.urandom(32))
         hello = encode_hello(self.transport, client, wanted, key.public, os.urandom(32))
         self.send(hello)
@@ -533,11 +542,11 @@ class Connection:
         if version != 2 or server != wanted:
             raise Refused(f"version {version} of server {server}")
         transcript = hello + challenge
-        self.send(b"\x03" + proof("client", cookie, key, transcript))
+        self.send(b"\x03" + proof("client", cookies, key, transcript))
         accepted = self.receive()
         if accepted[0] != 4:
             raise Refused(decode_challenge(accepted))
-        if not check_proof("server", cookie, public, transcript, accepted[1:]):
+        if not check_proof("server", cookies, public, transcript, accepted[1:]):
             raise Refused("the server proved nothing")
 
     def ask(self, receiver, message):
@@ -553,9 +562,9 @@ class Connection:
                     return answer
 
 
-def ping(address, cookie, server):
+def ping(address, cookies, server):
     connection = Connection(address)
-    connection.handshake("python_peer", server, bytes.fromhex(cookie))
+    connection.handshake("python_peer", server, [bytes.fromhex(one) for one in cookies.split(",")])
     for actor in ("server", "nobody"):
         answer = connection.ask(actor, {"$": "record", "fields": [["type", "ping"]]})
         print(json.dumps({"failure": answer.get("failure", False), "message": answer["message"]}))
@@ -618,7 +627,7 @@ def check_vectors(path, handshakes):
 
 
 def check_handshakes(vectors, check):
-    cookie = bytes.fromhex(vectors["cookie"])
+    cookie, next_cookie = bytes.fromhex(vectors["cookie"]), bytes.fromhex(vectors["nextCookie"])
     client, server = vectors["client"], vectors["server"]
     keys = [InstanceKey(bytes.fromhex(side["seed"])) for side in (client, server)]
     for side, key in zip((client, server), keys):
@@ -641,8 +650,19 @@ def check_handshakes(vectors, check):
             data = bytes.fromhex(expected[name])
             check(
                 f"{name} over {transport}",
-                proof(side, cookie, key, transcript) == data[1:],
-                check_proof(side, cookie, key.public, transcript, data[1:]),
+                proof(side, [cookie], key, transcript) == data[1:],
+                check_proof(side, [cookie], key.public, transcript, data[1:]) == cookie,
+            )
+            if "rotation" not in expected:
+                continue
+            # Then the client proves both cookies, and the server the next one.
+            both = [next_cookie, cookie]
+            data = bytes.fromhex(expected["rotation"][name])
+            proved = both if side == "client" else [next_cookie]
+            check(
+                f"{name} over {transport} during a rotation",
+                proof(side, proved, key, transcript) == data[1:],
+                check_proof(side, both, key.public, transcript, data[1:]) == next_cookie,
             )
 
 

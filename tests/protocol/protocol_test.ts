@@ -288,6 +288,9 @@ for (const kind of ["unix", "tcp"] as const) {
       assert.deepEqual(answer, { failure: false, message: "OK" });
       assert.equal(failure.failure, true);
       assert.match(JSON.stringify(failure.message), /unknown actor: nobody@a/);
+      const next = "0f".repeat(32);
+      const both = await python(PEER, "ping", at, `${next},${ensemble.cookie.toHex()}`, "a");
+      assert.ok(both.success, both.stderr);
       const wrong = await python(PEER, "ping", at, "00".repeat(32), "a");
       assert.equal(wrong.success, false);
       assert.match(wrong.stderr, /Refused: .*their cookies differ/);

@@ -307,7 +307,7 @@ Deno.test(`${FRAMES} fuzzed frames, and fuzzed large messages, do not affect a s
   const target = await startTarget(address, cookie);
   const innocent = await ActorServer.start({
     id: "innocent",
-    cookie,
+    cookies: [cookie],
     listen: [],
     registry: [],
     roles: [],

@@ -13,7 +13,7 @@ import { localUnixAddress } from "../../runtime/wire/address.ts";
 const [socket, cookie] = Deno.args;
 const server = await ActorServer.start({
   id: "target",
-  cookie: Uint8Array.fromHex(cookie!),
+  cookies: [Uint8Array.fromHex(cookie!)],
   listen: [localUnixAddress(socket!)],
   registry: [],
   roles: [],

@@ -14,7 +14,7 @@ async function administered() {
   const { publicKey } = await home.withPair();
   const start = (id: string) =>
     ensemble.start(id, {
-      adminKey: publicKey,
+      adminKeys: [publicKey],
       prepare: ({ actors, capabilities }) =>
         void actors.serve("loader", {
           evaluate(_request, { envelope }) {

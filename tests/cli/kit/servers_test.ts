@@ -12,12 +12,12 @@ import { commandsIn } from "../commands_in.ts";
 const PROMPT = "passphrase of the administrator key:";
 
 /** Servers `a` and `b`, which evaluate nothing, and commands that find them. */
-async function twoServers({ adminKey }: { adminKey?: CryptoKey } = {}) {
+async function twoServers({ adminKeys }: { adminKeys?: readonly CryptoKey[] } = {}) {
   const ensemble = new LocalEnsemble();
-  const registry = await ensemble.startRegistry(undefined, { adminKey });
+  const registry = await ensemble.startRegistry(undefined, { adminKeys });
   const start = (id: string) =>
     ensemble.start(id, {
-      adminKey,
+      adminKeys,
       roles: ["web"],
       prepare: ({ actors, capabilities }) =>
         void actors.serve("loader", {
@@ -104,7 +104,7 @@ Deno.test("a command asks for the passphrase once for all its servers", async ()
     true,
     ["verify"],
   );
-  await using running = await twoServers({ adminKey });
+  await using running = await twoServers({ adminKeys: [adminKey] });
   const { commands } = running;
   const directory = `${commands.gerbilPath}/ensemble`;
   Deno.writeTextFileSync(`${directory}/admin.pub`, open);

@@ -26,7 +26,7 @@ const PROGRAM = `
   const start = async (id, listen) =>
     await ActorServer.start({
       id,
-      cookie: await readCookie(findPlaces()),
+      cookies: [await readCookie(findPlaces())],
       listen,
       registry: [localUnixAddress(findPlaces().socket("registry"))],
       roles: [],

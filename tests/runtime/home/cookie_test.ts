@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { findPlaces } from "../../../runtime/home/paths.ts";
 import { EnsembleError } from "../../../runtime/errors.ts";
-import { createCookie, readCookie } from "../../../runtime/home/cookie.ts";
+import { createCookie, readCookie, readCookies } from "../../../runtime/home/cookie.ts";
 import { Home, makePipe } from "../ensemble/temporary_home.ts";
 
 /** The ensemble directory of a test, and the path of its cookie. */
@@ -27,6 +27,24 @@ Deno.test("readCookie reads a new cookie", async () => {
   using home = new CookieHome();
   assert.equal(await createCookie(findPlaces()), home.cookiePath);
   assert.deepEqual(await readCookie(findPlaces()), Deno.readFileSync(home.cookiePath));
+});
+
+Deno.test("readCookies reads the next cookie, too, which has to be as private", async () => {
+  using home = new CookieHome();
+  home.write(new Uint8Array(32).fill(1));
+  assert.deepEqual(await readCookies(findPlaces()), [new Uint8Array(32).fill(1)]);
+  const { nextCookie } = findPlaces();
+  assert.equal(nextCookie, `${home.cookiePath}.next`);
+  Deno.writeFileSync(nextCookie, new Uint8Array(32).fill(2), { mode: 0o600 });
+  const both = [new Uint8Array(32).fill(2), new Uint8Array(32).fill(1)];
+  assert.deepEqual(await readCookies(findPlaces()), both);
+  Deno.chmodSync(nextCookie, 0o640);
+  await assert.rejects(readCookies(findPlaces()), /other users can read the cookie .*cookie\.next/);
+  Deno.chmodSync(nextCookie, 0o600);
+  Deno.writeFileSync(nextCookie, new Uint8Array(31));
+  await assert.rejects(readCookies(findPlaces()), /not a cookie: .*cookie\.next: it has 31 bytes/);
+  Deno.removeSync(home.cookiePath);
+  await assert.rejects(readCookies(findPlaces()), /not a cookie|no cookie at/);
 });
 
 Deno.test("a missing cookie is an error that says how to make one, and where it was expected", async () => {

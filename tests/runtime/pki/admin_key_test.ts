@@ -6,8 +6,10 @@ import {
   hasAdminPrivateKey,
   openAdminPrivateKey,
   readAdminPublicKey,
+  readAdminPublicKeys,
   requireNoAdminKey,
 } from "../../../runtime/pki/admin_key.ts";
+import { publicKeyFingerprint } from "../../../runtime/server/credentials.ts";
 import { cheapSeals } from "../../cheap_passphrase.ts";
 import { Home, makePipe } from "../ensemble/temporary_home.ts";
 import { PASSPHRASE } from "../../cheap_passphrase.ts";
@@ -127,6 +129,30 @@ Deno.test("readAdminPublicKey distinguishes a missing key from an unreadable one
     });
     Deno.removeSync(home.publicPath);
   }
+});
+
+Deno.test("readAdminPublicKeys reads the next key, too, if there is a current one", async () => {
+  using home = new Home();
+  const { nextAdminPublicKey } = findPlaces();
+  await home.withPair();
+  const current = Deno.readTextFileSync(home.publicPath);
+  assert.equal((await readAdminPublicKeys(findPlaces())).length, 1);
+  Deno.writeTextFileSync(nextAdminPublicKey, current);
+  assert.equal((await readAdminPublicKeys(findPlaces())).length, 1);
+  const { publicKey } = await crypto.subtle.generateKey("Ed25519", true, ["sign"]) as CryptoKeyPair;
+  const next = new Uint8Array(await crypto.subtle.exportKey("spki", publicKey)).toBase64();
+  const pem = `-----BEGIN PUBLIC KEY-----\n${next}\n-----END PUBLIC KEY-----\n`;
+  Deno.writeTextFileSync(nextAdminPublicKey, pem);
+  const keys = await readAdminPublicKeys(findPlaces());
+  const fingerprints = await Promise.all(keys.map(publicKeyFingerprint));
+  assert.equal(fingerprints.length, 2);
+  assert.equal(fingerprints[0], await publicKeyFingerprint(publicKey));
+  Deno.writeTextFileSync(nextAdminPublicKey, "text");
+  await assert.rejects(readAdminPublicKeys(findPlaces()), /admin\.pub\.next is not an Ed25519/);
+  // A next key alone enforces nothing, as no key does.
+  Deno.writeTextFileSync(nextAdminPublicKey, pem);
+  Deno.removeSync(home.publicPath);
+  assert.deepEqual(await readAdminPublicKeys(findPlaces()), []);
 });
 
 Deno.test("openAdminPrivateKey does not ask for a passphrase when none can open the file", async () => {

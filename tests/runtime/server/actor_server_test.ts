@@ -80,7 +80,7 @@ Deno.test("a peer with another cookie is refused on both sides, by name", async 
   await ensemble.startRegistry();
   await ensemble.start("a");
   const spy = await ensemble.start("spy", {
-    cookie: new Uint8Array(32),
+    cookies: [new Uint8Array(32)],
     listen: [],
     register: false,
   });

@@ -28,7 +28,7 @@ export async function administratorFingerprint(): Promise<string> {
 export class AdministeredEnsemble extends LocalEnsemble {
   /** Starts a server that enforces. */
   override start(id: string, options: Partial<ActorServerOptions> = {}): Promise<ActorServer> {
-    return super.start(id, { adminKey: administrator.publicKey, ...options });
+    return super.start(id, { adminKeys: [administrator.publicKey], ...options });
   }
 
   /** Starts a server with an actor `vault` that says who may do what. */

@@ -76,7 +76,7 @@ if (import.meta.main) {
   const store = await openStore(parseStoreLocation(url), options);
   const server = await ActorServer.start({
     id: REGISTRY_ID,
-    cookie: Uint8Array.fromHex(cookie),
+    cookies: [Uint8Array.fromHex(cookie)],
     listen: [localUnixAddress(path)],
     registry: [],
     roles: [],

@@ -62,7 +62,7 @@ if (import.meta.main) {
   let total = 0;
   const server = await ActorServer.start({
     id: id,
-    cookie: Uint8Array.fromHex(cookie),
+    cookies: [Uint8Array.fromHex(cookie)],
     listen: [socket(id)],
     registry: [socket(REGISTRY_ID)],
     roles: [],

@@ -612,6 +612,7 @@ function connectionOf(
     certified: undefined,
     via: undefined,
     binding: new Uint8Array(32),
+    isBehind: false,
     reader: new FrameReader(stream, 0),
   }, {
     address: anyPort(),

@@ -5,23 +5,22 @@
  */
 import assert from "node:assert/strict";
 import type { Authenticated } from "../../../runtime/server/handshake.ts";
-import {
-  type Bytes,
-  type Credentials,
-  importCookie,
-  InstanceKey,
-} from "../../../runtime/server/credentials.ts";
+import { CookieKeys } from "../../../runtime/server/cookie_keys.ts";
+import { type Bytes, type Credentials, InstanceKey } from "../../../runtime/server/credentials.ts";
 import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
 import type { Accepted, ByteStream } from "../../../runtime/wire/stream.ts";
 import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
+import vectors from "./handshake_vectors.json" with { type: "json" };
 import { anyPort } from "./local_ensemble.ts";
 
-const COOKIE = new Uint8Array(32).fill(7);
+/** The cookie of the ensemble. */
+export const COOKIE: Uint8Array = new Uint8Array(32).fill(7);
 
-/** The credentials of a member of one ensemble, or one with another cookie. */
-export async function credentials(id: string, cookie: Uint8Array = COOKIE): Promise<Credentials> {
-  const [instance, key] = await Promise.all([InstanceKey.generate(), importCookie(cookie)]);
-  return { id: id, instance, cookie: key };
+/** The credentials of a member of one ensemble, or one with other cookies. */
+export async function credentials(id: string, ...given: Uint8Array[]): Promise<Credentials> {
+  const cookies = given.length > 0 ? given : [COOKIE];
+  const [instance, keys] = await Promise.all([InstanceKey.generate(), CookieKeys.import(cookies)]);
+  return { id: id, instance, cookies: keys };
 }
 
 /** The two ends of a new connection over a real socket. */
@@ -90,4 +89,34 @@ export function changed(bytes: Bytes, at: number, to: number): Bytes {
   const copy = bytes.slice();
   copy[at] = to;
   return copy;
+}
+
+/** Credentials whose instance key is that of the golden vectors. */
+export async function goldenCredentials(
+  { id, seed, publicKey }: typeof vectors.client,
+  cookies: readonly string[] = [vectors.cookie],
+): Promise<Credentials> {
+  // PKCS#8 of an Ed25519 key is this prefix and the seed (RFC 8410, 7).
+  const prefix = Uint8Array.fromHex("302e020100300506032b657004220420");
+  const pkcs8 = new Uint8Array([...prefix, ...Uint8Array.fromHex(seed)]);
+  const key = await crypto.subtle.importKey("pkcs8", pkcs8, "Ed25519", false, ["sign"]);
+  const instance = {
+    publicKey: Uint8Array.fromHex(publicKey),
+    sign: async (bytes: Bytes) => new Uint8Array(await crypto.subtle.sign("Ed25519", key, bytes)),
+  } as unknown as InstanceKey;
+  return {
+    id: id,
+    instance,
+    cookies: await CookieKeys.import(cookies.map((each) => Uint8Array.fromHex(each))),
+  };
+}
+
+/** Gives these bytes for random ones, one after the other, until it is disposed of. */
+export function fixedRandomness(...all: string[]): Disposable {
+  const { getRandomValues } = crypto;
+  crypto.getRandomValues = <T>(array: T) => {
+    (array as Uint8Array).set(Uint8Array.fromHex(all.shift()!));
+    return array;
+  };
+  return { [Symbol.dispose]: () => void (crypto.getRandomValues = getRandomValues) };
 }

@@ -19,17 +19,21 @@ import {
   SPOKEN_VERSIONS,
 } from "../../../runtime/server/handshake_messages.ts";
 import { Admission } from "../../../runtime/server/admission.ts";
-import {
-  type Bytes,
-  type Credentials,
-  importCookie,
-  type InstanceKey,
-} from "../../../runtime/server/credentials.ts";
+import type { Bytes, Credentials, InstanceKey } from "../../../runtime/server/credentials.ts";
 import { HANDSHAKE_TIMEOUT } from "../../../runtime/wire/limits.ts";
 import type { ByteStream } from "../../../runtime/wire/stream.ts";
 import { stopClock } from "../../fake_clock.ts";
 import vectors from "./handshake_vectors.json" with { type: "json" };
-import { assertError, assertPeer, changed, credentials, through, Wire } from "./handshake_ends.ts";
+import {
+  assertError,
+  assertPeer,
+  changed,
+  credentials,
+  fixedRandomness,
+  goldenCredentials,
+  through,
+  Wire,
+} from "./handshake_ends.ts";
 import { frame, RawPeer } from "../../rogue_peer.ts";
 
 const alice = await credentials("alice");
@@ -86,7 +90,7 @@ Deno.test("a server without the cookie cannot pass for one that has it", async (
   await server.receive();
   await server.send(challenge("bob", fake.instance.publicKey));
   await server.receive();
-  const proof = { mac: new Uint8Array(32), signature: new Uint8Array(64) };
+  const proof = { macs: [new Uint8Array(32)], signature: new Uint8Array(64) };
   const accepted = encodeResponse(proof);
   accepted[0] = 4;
   await server.send(accepted);
@@ -303,7 +307,7 @@ Deno.test("a server's messages sent back to it prove nothing", async () => {
   const outcome = await attack(async (peer) => {
     // Bob's own challenge, as the hello of a client with his nonce and instance.
     const { nonce } = await challengeOf(peer, alice);
-    await peer.send(encodeResponse({ mac: nonce, signature: new Uint8Array(64) }));
+    await peer.send(encodeResponse({ macs: [nonce], signature: new Uint8Array(64) }));
     await peer.closed();
   });
   assertError(outcome, AuthenticationError, /authentication failed/);
@@ -553,33 +557,6 @@ Deno.test("clientHandshake refuses a frame of more than 1 KiB from a server that
   }
 });
 
-/** Credentials whose instance key is that of the golden vectors. */
-async function goldenCredentials({ id, seed, publicKey }: typeof vectors.client) {
-  // PKCS#8 of an Ed25519 key is this prefix and the seed (RFC 8410, 7).
-  const prefix = Uint8Array.fromHex("302e020100300506032b657004220420");
-  const pkcs8 = new Uint8Array([...prefix, ...Uint8Array.fromHex(seed)]);
-  const key = await crypto.subtle.importKey("pkcs8", pkcs8, "Ed25519", false, ["sign"]);
-  const instance = {
-    publicKey: Uint8Array.fromHex(publicKey),
-    sign: async (bytes: Bytes) => new Uint8Array(await crypto.subtle.sign("Ed25519", key, bytes)),
-  } as unknown as InstanceKey;
-  return {
-    id: id,
-    instance,
-    cookie: await importCookie(Uint8Array.fromHex(vectors.cookie)),
-  };
-}
-
-/** Gives these bytes for random ones, one after the other, until it is disposed of. */
-function fixedRandomness(...all: string[]): Disposable {
-  const { getRandomValues } = crypto;
-  crypto.getRandomValues = <T>(array: T) => {
-    (array as Uint8Array).set(Uint8Array.fromHex(all.shift()!));
-    return array;
-  };
-  return { [Symbol.dispose]: () => void (crypto.getRandomValues = getRandomValues) };
-}
-
 for (const kind of ["unix", "tcp", "tunnel"] as const) {
   const expected = kind === "tunnel" ? vectors.tunnel : vectors.transports[kind];
   const self = { ...vectors.client, ...kind === "tunnel" && { id: vectors.tunnel.client } };
@@ -664,15 +641,15 @@ Deno.test("clientHandshake does not take its own proof for the server's", async 
     const hello = (await server.receive())!;
     const sent = challenge("bob", bob.instance.publicKey);
     await server.send(sent);
-    const { mac } = decodeResponse((await server.receive())!);
+    const { macs } = decodeResponse((await server.receive())!);
     const signed = new Uint8Array([...new TextEncoder().encode(`${label}\0`), ...hello, ...sent]);
-    await server.send(encodeAccepted({ mac, signature: await bob.instance.sign(signed) }));
+    await server.send(encodeAccepted({ macs, signature: await bob.instance.sign(signed) }));
     assertError(await atClient, AuthenticationError, /their cookies differ$/);
   }
 });
 
 Deno.test("serverHandshake does not take a proof that was made for the other direction", async () => {
-  const key = alice.cookie;
+  const key = alice.cookies.keys[0]!;
   const outcome = await attack(async (peer) => {
     const sent = hello(alice);
     await peer.send(sent);
@@ -680,7 +657,7 @@ Deno.test("serverHandshake does not take a proof that was made for the other dir
     const label = new TextEncoder().encode("gxensemble 1 server\0");
     const text = new Uint8Array([...label, ...sent, ...received]);
     const mac = new Uint8Array(await crypto.subtle.sign("HMAC", key, text));
-    await peer.send(encodeResponse({ mac, signature: await alice.instance.sign(text) }));
+    await peer.send(encodeResponse({ macs: [mac], signature: await alice.instance.sign(text) }));
     await peer.closed();
   });
   assertError(outcome, AuthenticationError, /their cookies differ$/);
@@ -698,8 +675,8 @@ Deno.test("each connection of two servers has a binding of its own", async () =>
     const received = (await client.receive())!;
     const label = new TextEncoder().encode("gxensemble 1 client\0");
     const text = new Uint8Array([...label, ...sent, ...received]);
-    const mac = new Uint8Array(await crypto.subtle.sign("HMAC", alice.cookie, text));
-    await client.send(encodeResponse({ mac, signature: await alice.instance.sign(text) }));
+    const mac = new Uint8Array(await crypto.subtle.sign("HMAC", alice.cookies.keys[0]!, text));
+    await client.send(encodeResponse({ macs: [mac], signature: await alice.instance.sign(text) }));
     bindings.add((await atServer).binding.toHex());
   }
   assert.equal(bindings.size, 2);

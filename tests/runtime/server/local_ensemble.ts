@@ -50,7 +50,7 @@ export class LocalEnsemble implements AsyncDisposable {
   async start(id: string, options: Partial<ActorServerOptions> = {}): Promise<ActorServer> {
     const server = await ActorServer.start({
       id: id,
-      cookie: this.cookie,
+      cookies: [this.cookie],
       listen: [this.socket(id)],
       registry: [this.socket(REGISTRY_ID)],
       roles: [],
@@ -62,8 +62,11 @@ export class LocalEnsemble implements AsyncDisposable {
   }
 
   /** Starts a server that listens nowhere and is in no registry, as that of a command. */
-  startConsole(id = "console"): Promise<ActorServer> {
-    return this.start(id, { listen: [], register: false });
+  startConsole(
+    id = "console",
+    options: Partial<ActorServerOptions> = {},
+  ): Promise<ActorServer> {
+    return this.start(id, { listen: [], register: false, ...options });
   }
 
   /** Stops a server before the others. */

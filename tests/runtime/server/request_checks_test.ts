@@ -66,6 +66,8 @@ const GOOD: Record<string, Record<string, Record<string, unknown>>> = {
     authorize: { server: "a", capabilities: ["admin"] },
     retract: { server: "a" },
     delegations: {},
+    secrets: {},
+    rereadSecrets: {},
     connect: { server: "a", addresses: [{ kind: "unix", host: "h", path: "/s" }] },
     drain: {},
     undrain: {},

@@ -666,7 +666,7 @@ Deno.test("a registry of another ensemble is not one to be started", async () =>
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   await assert.rejects(
-    ensemble.start("a", { cookie: new Uint8Array(32) }),
+    ensemble.start("a", { cookies: [new Uint8Array(32)] }),
     /: cannot reach registry: unix:\S+: authentication failed between registry and a: their cookies differ$/,
   );
 });

@@ -45,7 +45,7 @@ Deno.test("servers speak tls without the cookie, and say so", async () => {
   const { ensemble, target } = await withTarget();
   await using _ = ensemble;
   const peer = await ensemble.startRogue("peer", {
-    cookie: new Uint8Array(32).fill(1),
+    cookies: [new Uint8Array(32).fill(1)],
     tls: await authority.credentials("peer"),
   });
   await peer.connect(target.id, [portOf(target)]);
