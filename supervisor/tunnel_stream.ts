@@ -5,7 +5,7 @@
  */
 import type { Messaging } from "../runtime/actor/messaging.ts";
 import type { Client } from "../runtime/actor/service.ts";
-import { DisconnectedError, EnsembleError } from "../runtime/errors.ts";
+import { ActorError, DisconnectedError, EnsembleError } from "../runtime/errors.ts";
 import type { ByteStream } from "../runtime/wire/stream.ts";
 import type { Bytes } from "../runtime/server/credentials.ts";
 import {
@@ -40,7 +40,8 @@ export async function openTunnel(
     const why = error.code === "UNKNOWN_ACTOR"
       ? "it is no supervisor, or one of an older version"
       : error.message;
-    throw new EnsembleError(`through ${supervisor}: ${why}`, { cause: error, code: error.code });
+    const Kind = error instanceof ActorError ? ActorError : EnsembleError;
+    throw new Kind(`through ${supervisor}: ${why}`, { cause: error, code: error.code });
   }
 }
 

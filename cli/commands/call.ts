@@ -14,7 +14,7 @@ import { quoted } from "../../runtime/safe_text.ts";
 import { completing } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import { messageArgument, messageTypeArgument, readMessage } from "../kit/message_arguments.ts";
-import { jsonOption, logOption } from "../kit/options.ts";
+import { jsonOption, logOption, supervisorPassphraseOption } from "../kit/options.ts";
 import { printValue } from "../kit/output.ts";
 import {
   type ActorSet,
@@ -120,6 +120,7 @@ function messageCommand(name: string, description: string) {
     "the actor; in several servers actor@a,b, with --role or --all its name alone",
   );
   return addParallelOptions(addServersOptions(new Command(name).description(description)))
+    .addOption(supervisorPassphraseOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
     .addArgument(completing("references", actors))

@@ -23,6 +23,8 @@ import {
   parseGroup,
   registryOption,
   stateOption,
+  supervisorOption,
+  supervisorPassphraseOption,
   timeoutOption,
 } from "../kit/options.ts";
 import { printJson, printLine } from "../kit/output.ts";
@@ -106,8 +108,10 @@ export function publishCommand(): CommandUnknownOpts {
   return addParallelOptions(
     new Command("publish").description("sends a message to all actors of a group")
       .addOption(registryOption())
+      .addOption(supervisorOption())
       .addOption(timeoutOption()),
   )
+    .addOption(supervisorPassphraseOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
     .addArgument(

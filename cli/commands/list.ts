@@ -27,6 +27,8 @@ import {
   registryOption,
   RUNNING_STATES,
   stateOption,
+  supervisorOption,
+  supervisorPassphraseOption,
   timeoutOption,
 } from "../kit/options.ts";
 import { printError, printJson, printLine } from "../kit/output.ts";
@@ -213,6 +215,7 @@ export function listConnectionsCommand(): CommandUnknownOpts {
 /** Adds the options of a list of what each server has; `long` says what `--long` shows. */
 function addListOptions(command: ServersCommand, long: string) {
   return addParallelOptions(addServersOptions(command))
+    .addOption(supervisorPassphraseOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
     .addOption(longOption(long));
@@ -236,10 +239,12 @@ async function rowPrinter(
 export function lookupCommand(): CommandUnknownOpts {
   return new Command("lookup").description("looks up a server by id or role")
     .addOption(registryOption())
+    .addOption(supervisorOption())
     .addOption(timeoutOption())
     .addOption(new Option("--role", "lookup by role").default(false))
     .addOption(stateOption("up, for roles; any, for ids"))
     .addOption(longOption("shows all about each server"))
+    .addOption(supervisorPassphraseOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
     .addArgument(

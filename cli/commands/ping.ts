@@ -5,7 +5,12 @@
  */
 import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import { examples } from "../kit/help_text.ts";
-import { actorIdArgument, jsonOption, logOption } from "../kit/options.ts";
+import {
+  actorIdArgument,
+  jsonOption,
+  logOption,
+  supervisorPassphraseOption,
+} from "../kit/options.ts";
 import { printLine } from "../kit/output.ts";
 import {
   addParallelOptions,
@@ -19,6 +24,7 @@ import {
 export function pingCommand(): CommandUnknownOpts {
   const command = new ServersCommand("ping").description("pings a server or actor in the server");
   return addParallelOptions(addServersOptions(command))
+    .addOption(supervisorPassphraseOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
     .addArgument(destinationListArgument())

@@ -18,6 +18,7 @@ import {
   passphraseFileOption,
   registryOption,
   serverIdArgument,
+  supervisorOption,
   timeoutOption,
 } from "../kit/options.ts";
 import { printJson, printLine, printNotice } from "../kit/output.ts";
@@ -76,6 +77,7 @@ export function profileCommand(): CommandUnknownOpts {
     )
     .addOption(forceOption("replace the file, and stop a server with a large heap"))
     .addOption(registryOption())
+    .addOption(supervisorOption())
     .addOption(timeoutOption())
     .addOption(passphraseFileOption())
     .addOption(jsonOption())

@@ -15,6 +15,7 @@ import {
   passphraseFileOption,
   registryOption,
   serverIdArgument,
+  supervisorOption,
   timeoutOption,
 } from "../kit/options.ts";
 import { printNotice, printText, printValue } from "../kit/output.ts";
@@ -33,6 +34,7 @@ type Screen = Pick<ReplContext, "print" | "printValue" | "printError">;
 export function replCommand(): CommandUnknownOpts {
   return new Command("repl").description("provides a repl for a running server")
     .addOption(registryOption())
+    .addOption(supervisorOption())
     .addOption(timeoutOption(NO_LIMIT))
     .addOption(libraryPrefixOption())
     .addOption(passphraseFileOption())

@@ -85,7 +85,9 @@ export function shutdownCommand(): CommandUnknownOpts {
         }
         return await shutDownServers(set, options);
       }
-      if (options.drain) command.error("--drain needs a server id, --role or --all");
+      for (const option of ["drain", "supervisor"] as const) {
+        if (options[option]) command.error(`--${option} needs a server id, --role or --all`);
+      }
       const { EnsembleShutdown } = await import("../kit/ensemble_shutdown.ts");
       await EnsembleShutdown.run(options, command);
     });

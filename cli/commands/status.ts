@@ -12,6 +12,7 @@ import {
   type ClientOptions,
   type OutputOptions,
   registryOption,
+  supervisorOption,
   timeoutOption,
 } from "../kit/options.ts";
 import { printError, printJson, printLine } from "../kit/output.ts";
@@ -34,6 +35,7 @@ export function statusCommand(): CommandUnknownOpts {
       "shows what servers use and do: all about one, or a line for each of several, the worst first",
     )
       .addOption(registryOption())
+      .addOption(supervisorOption())
       .addOption(timeoutOption())
       .addOption(rolesOption())
       .addOption(allOption())

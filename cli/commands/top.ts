@@ -9,7 +9,13 @@ import { parseSeconds } from "../../runtime/measures.ts";
 import { quoted } from "../../runtime/safe_text.ts";
 import { collecting, completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
-import { logOption, passphraseFileOption, registryOption, timeoutOption } from "../kit/options.ts";
+import {
+  logOption,
+  passphraseFileOption,
+  registryOption,
+  supervisorOption,
+  timeoutOption,
+} from "../kit/options.ts";
 import { isDumbTerminal } from "../kit/output.ts";
 import {
   allOption,
@@ -47,6 +53,7 @@ export function topCommand(): CommandUnknownOpts {
     )
     .addOption(new Option("--once", "prints one look as text, and ends").default(false))
     .addOption(registryOption())
+    .addOption(supervisorOption())
     .addOption(timeoutOption())
     .addOption(rolesOption())
     .addOption(allOption())

@@ -23,6 +23,7 @@ import {
   type OutputOptions,
   passphraseFileOption,
   registryOption,
+  supervisorOption,
   timeoutOption,
 } from "../kit/options.ts";
 import { printJson, printLine, printNotice } from "../kit/output.ts";
@@ -64,6 +65,7 @@ export function traceCommand(): CommandUnknownOpts {
     )
     .addOption(new Option("--full", "shows longer texts of messages and answers").default(false))
     .addOption(registryOption())
+    .addOption(supervisorOption())
     .addOption(timeoutOption())
     .addOption(passphraseFileOption())
     .addOption(jsonOption("prints each event as a line of JSON"))

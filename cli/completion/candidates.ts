@@ -59,6 +59,8 @@ export interface NamedActor {
 export interface LiveNames {
   /** The servers, each with its roles, and the registry. */
   servers(place: Place): Promise<Candidate[]>;
+  /** The supervisors of hosts. */
+  supervisors(place: Place): Promise<Candidate[]>;
   /** The roles, each with the servers that have it. */
   roles(place: Place): Promise<Candidate[]>;
   /** The actors in a server; of a set of servers, in the first. */
@@ -142,6 +144,8 @@ async function fromSource(
       return await servers();
     case "servers but the registry":
       return withoutRegistry(await servers());
+    case "supervisors":
+      return named(line, "supervisor", await live.supervisors(place));
     case "certified":
       return named(line, "server", await live.certified(place));
     case "known":

@@ -40,6 +40,13 @@ export const liveNames: LiveNames = {
     return [...servers, { word: REGISTRY_ID, description: "the registry" }];
   },
 
+  supervisors: (place) =>
+    askCandidates(place, async (actors) => {
+      const { SUPERVISOR_ROLE } = await import("../../supervisor/supervisor_protocol.ts");
+      const entries = await listServers(actors, { role: SUPERVISOR_ROLE, states: RUNNING_STATES });
+      return entries.map(({ id }) => ({ word: id, description: "" }));
+    }),
+
   async roles(place) {
     const holders = new Map<string, string[]>();
     for (const { id, roles } of await registered(place) ?? []) {

@@ -8,6 +8,9 @@ import { findPlaces } from "../../runtime/home/paths.ts";
 import type { ActorServer } from "../../runtime/server/actor_server.ts";
 import { askPassphrase, type PassphraseOptions } from "./prompts.ts";
 
+/** The key of the administrator at each console: it is unlocked once. */
+const unlockedAt = new WeakMap<ActorServer, { key?: Promise<CryptoKey> | undefined }>();
+
 /** Runs work that may require a capability. Asks for the passphrase only if needed, and once. */
 export class Administrator {
   readonly #console: ActorServer;
@@ -30,7 +33,8 @@ export class Administrator {
   constructor(console: ActorServer, options: PassphraseOptions, other?: Administrator) {
     this.#console = console;
     this.#options = options;
-    this.#unlocked = other ? other.#unlocked : {};
+    const unlocked = other ? other.#unlocked : unlockedAt.get(console) ?? {};
+    unlockedAt.set(console, this.#unlocked = unlocked);
   }
 
   /**

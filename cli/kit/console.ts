@@ -30,13 +30,14 @@ import { describeServer, registryClient } from "../../runtime/server/registry_pr
 import type { Address } from "../../runtime/wire/address.ts";
 import { PING_TIMEOUT } from "../../runtime/wire/limits.ts";
 import type { ClientOptions } from "./options.ts";
+import type { PassphraseOptions } from "./prompts.ts";
 
 /**
  * Runs `work` with a console, a server that does not listen and is not registered. Its id is
  * random, so that any number of commands can run at once.
  */
 export async function withConsole<Result>(
-  options: ClientOptions,
+  options: ClientOptions & PassphraseOptions,
   work: (actors: ActorSystem, console: ActorServer) => Promise<Result>,
 ): Promise<Result> {
   startLogging({ level: options.log });
@@ -68,14 +69,21 @@ export async function explainFailure(error: unknown, actors: ActorSystem): Promi
   return new DisconnectedError(message, { cause: error });
 }
 
-/**
- * Starts a console; the caller stops it. Without registry addresses, it uses those of this host.
- */
-export async function startConsole(
-  { registry, timeout }: { registry: readonly Address[]; timeout?: number | undefined },
-): Promise<ActorServer> {
+/** What a console needs to find and reach servers. */
+export interface ConsoleOptions extends PassphraseOptions {
+  /** The registry's addresses; if empty, those of this host. */
+  readonly registry: readonly Address[];
+  /** The timeout of asks, in ms. */
+  readonly timeout?: number | undefined;
+  /** The supervisor through which it reaches servers. */
+  readonly supervisor?: string | undefined;
+}
+
+/** Starts a console; the caller stops it. */
+export async function startConsole(options: ConsoleOptions): Promise<ActorServer> {
+  const { registry, timeout, supervisor } = options;
   const id = transientId(CONSOLE_ID);
-  return await ActorServer.start({
+  const console = await ActorServer.start({
     ...await readMembership(id, findPlaces(), { registry }),
     id,
     listen: [],
@@ -83,6 +91,16 @@ export async function startConsole(
     askTimeout: timeout,
     register: false,
   });
+  if (supervisor === undefined) return console;
+  try {
+    const { reachThrough } = await import("./supervisor_way.ts");
+    await reachThrough(console, { ...options, supervisor });
+    return console;
+  } catch (error) {
+    const explained = await explainFailure(error, console.actors);
+    await console.stop();
+    throw explained;
+  }
 }
 
 /** Interval of the checks whether a server still answers during long work, in ms. */

@@ -51,6 +51,8 @@ export type Source =
   | "servers"
   /** The registered servers. */
   | "servers but the registry"
+  /** The supervisors of hosts. */
+  | "supervisors"
   /** A list of them. */
   | "server list"
   /** The same, but each server may be one of an actor: `actor@server`. */

@@ -60,6 +60,9 @@ export const GLOBAL_OPTIONS = "Global Options:";
 /** The help's heading for options of commands that take several servers. */
 export const SEVERAL_SERVERS = "Several Servers:";
 
+/** The help's heading for the way through a supervisor. */
+export const THROUGH_A_SUPERVISOR = "Through a Supervisor:";
+
 /** The help's heading for options of roll-outs. */
 export const ROLL_OUTS = "Roll-outs:";
 
@@ -147,12 +150,16 @@ export interface ClientOptions {
   registry: Address[];
   /** Timeout for each answer, in ms; by default, each command has its own. */
   timeout?: number | undefined;
+  /** The supervisor through which servers are reached. */
+  supervisor?: string | undefined;
 }
 
 /** Adds the options of a command that asks servers and prints the answer. */
 export function addClientOptions(command: Command) {
   return command
     .addOption(registryOption())
+    .addOption(supervisorOption())
+    .addOption(supervisorPassphraseOption())
     .addOption(timeoutOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"));
@@ -185,6 +192,20 @@ export const registryOption = () =>
       ).default<Address[]>([]).argParser<Address[]>(collecting(parseRegistry)),
     ),
   );
+
+/** `--supervisor`. */
+export const supervisorOption = () =>
+  completing(
+    "supervisors",
+    new Option(
+      "-s, --supervisor <server-id>",
+      "reaches the servers through the supervisor of their host, at their UNIX sockets there",
+    ).argParser<string | undefined>(reading(checkServerId)).helpGroup(THROUGH_A_SUPERVISOR),
+  );
+
+/** `--passphrase-file`, of commands that take no capability but that for `--supervisor`. */
+export const supervisorPassphraseOption = () =>
+  passphraseFileOption().helpGroup(THROUGH_A_SUPERVISOR);
 
 /**
  * Parses the registry's addresses. An empty text is an error, since a variable in a script may be

@@ -5,7 +5,6 @@
  */
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { REGISTRY_ID } from "../../runtime/actor/references.ts";
-import { listServers } from "../../runtime/ensemble/remote.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import type { ServerStatus } from "../../runtime/observation/status_protocol.ts";
 import { inParallel } from "../../runtime/parallel.ts";
@@ -17,6 +16,7 @@ import {
 } from "../../runtime/server/registry_protocol.ts";
 import { explainFailure } from "./console.ts";
 import type { Observers } from "./observers.ts";
+import { listReached, onlyReached } from "./servers.ts";
 import { AT_ONCE, type ServerSet } from "./server_set_options.ts";
 
 /** A server that is asked, and its registry entry, if it has been looked up. */
@@ -63,14 +63,15 @@ export async function findReporters(
   { set, onPage }: ReporterOptions,
 ): Promise<Reporter[]> {
   if (set === undefined || set === "all") {
-    const entries = await listServers(actors, { onPage });
+    const entries = await listReached(actors, { onPage });
     if (set === "all") return entries.map(reporterOf);
     const { entry } = await registryClient(actors).lookup({ id: REGISTRY_ID });
-    return [...entries, ...entry ? [entry] : []].map(reporterOf);
+    const registries = await onlyReached(actors, entry ? [entry] : []);
+    return [...entries, ...registries].map(reporterOf);
   }
   if ("ids" in set) return set.ids.map((id) => ({ id }));
   const ofRoles = await Promise.all(
-    set.roles.map((role) => listServers(actors, { role, states: SERVER_STATES, onPage })),
+    set.roles.map((role) => listReached(actors, { role, states: SERVER_STATES, onPage })),
   );
   const found = new Map(ofRoles.flat().map((entry) => [entry.id, reporterOf(entry)]));
   if (found.size > 0) return [...found.values()];

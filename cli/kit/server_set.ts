@@ -4,7 +4,6 @@
  * @module
  */
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
-import { listServers } from "../../runtime/ensemble/remote.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { onEndingSignal } from "../../runtime/home/signals.ts";
 import { inParallel } from "../../runtime/parallel.ts";
@@ -27,7 +26,7 @@ import {
   type ParallelOptions,
   type ServerSet,
 } from "./server_set_options.ts";
-import { findServers, reportStale } from "./servers.ts";
+import { findServers, listReached, onlyReached, reportStale } from "./servers.ts";
 
 /** The context of a command's work in a server. */
 export interface WorkContext {
@@ -121,7 +120,7 @@ export async function findSet(
 
 async function findEvery(actors: ActorSystem): Promise<RegistryEntry[]> {
   const onPage = (page: RegistryPage) => reportStale(actors, page);
-  return await listServers(actors, { states: SOUGHT, onPage });
+  return await listReached(actors, { states: SOUGHT, onPage });
 }
 
 /** Finds the servers that are in the sought states and have members of a group. */
@@ -130,7 +129,7 @@ async function findOfGroup(
   set: GroupServers,
 ): Promise<readonly string[]> {
   const onPage = (page: RegistryPage) => reportStale(actors, page);
-  const entries = await listServers(actors, { ...set, onPage });
+  const entries = await listReached(actors, { ...set, onPage });
   if (entries.length === 0) {
     const { noMember } = await import("./suggestions.ts");
     throw await noMember(actors, set);
@@ -145,7 +144,7 @@ async function findOfRoles(
   const queries = roles.map((role) => ({ role, states: SOUGHT }));
   const { found, missing } = await findServers(actors, queries);
   if (missing[0]) throw missing[0];
-  return found;
+  return await onlyReached(actors, found);
 }
 
 /** What came of the work in one server. */

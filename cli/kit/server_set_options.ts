@@ -24,6 +24,7 @@ import {
   readServerId,
   registryOption,
   SEVERAL_SERVERS,
+  supervisorOption,
   timeoutOption,
 } from "./options.ts";
 
@@ -158,6 +159,7 @@ export function addServersOptions<Args extends unknown[], Options extends Option
 ) {
   return command
     .addOption(registryOption())
+    .addOption(supervisorOption())
     .addOption(timeoutOption(usual))
     .addOption(rolesOption())
     .addOption(allOption());

@@ -98,6 +98,37 @@ export async function listRegistries(
   return registries.filter(({ state }) => states.includes(state));
 }
 
+/** The supervisors through which consoles reach servers. */
+const ways = new WeakMap<ActorSystem, string>();
+
+/** Has the sets of servers of a console be those on the host of a supervisor. */
+export function keepToHostOf(actors: ActorSystem, supervisor: string): void {
+  ways.set(actors, supervisor);
+}
+
+/**
+ * Lists the servers that are meant by a set of servers: all in the registry, or with `--supervisor`
+ * the others on the host of the supervisor.
+ */
+export async function listReached(
+  actors: ActorSystem,
+  options?: Parameters<typeof listServers>[1],
+): Promise<RegistryEntry[]> {
+  return await onlyReached(actors, await listServers(actors, options));
+}
+
+/** Those of the entries that {@linkcode listReached} lists. */
+export async function onlyReached(
+  actors: ActorSystem,
+  entries: RegistryEntry[],
+): Promise<RegistryEntry[]> {
+  const supervisor = ways.get(actors);
+  if (supervisor === undefined) return entries;
+  const { entry } = await registryClient(actors).lookup({ id: supervisor });
+  const others = entries.filter(({ id }) => id !== supervisor);
+  return entry ? others.filter(({ host }) => host === entry.host) : others;
+}
+
 /** The consoles whose commands have reported stale answers. */
 const reported = new WeakSet<ActorSystem>();
 

@@ -7,7 +7,7 @@
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import type { Client } from "../../runtime/actor/service.ts";
 import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
-import { listServers, loaderClient } from "../../runtime/ensemble/remote.ts";
+import { loaderClient } from "../../runtime/ensemble/remote.ts";
 import { DisconnectedError, EnsembleError } from "../../runtime/errors.ts";
 import { inParallel } from "../../runtime/parallel.ts";
 import { LOADER } from "../../runtime/server/capabilities.ts";
@@ -18,7 +18,7 @@ import { type ClientOptions, type OutputOptions, RUNNING_STATES } from "../kit/o
 import { printNotice } from "../kit/output.ts";
 import type { PassphraseOptions } from "../kit/prompts.ts";
 import { isSet, type ServerSet } from "../kit/server_set_options.ts";
-import { findServers } from "../kit/servers.ts";
+import { findServers, listReached, onlyReached } from "../kit/servers.ts";
 
 /** The options of a command that works with the loaders of servers. */
 export interface LoaderSetOptions extends ClientOptions, OutputOptions, PassphraseOptions {
@@ -91,7 +91,7 @@ export class LoaderSet {
   async find(): Promise<SetEntry[]> {
     const set = this.#set;
     if (set === "all") {
-      const entries = await listServers(this.actors, { states: RUNNING_STATES });
+      const entries = await listReached(this.actors, { states: RUNNING_STATES });
       if (entries.length === 0) throw new EnsembleError("no server runs, but the registry");
       return entries;
     }
@@ -113,7 +113,7 @@ export class LoaderSet {
     const queries = set.roles.map((role) => ({ role, states: RUNNING_STATES }));
     const { found, missing } = await findServers(this.actors, queries);
     if (missing[0]) throw missing[0];
-    return found.sort((a, b) => a.id < b.id ? -1 : 1);
+    return (await onlyReached(this.actors, found)).sort((a, b) => a.id < b.id ? -1 : 1);
   }
 
   /** The ids of servers of the set that cannot be reached, and so are not found. */
@@ -122,8 +122,8 @@ export class LoaderSet {
     if (set !== "all" && "ids" in set) return [];
     const states = ["unreachable"] as const;
     const lists = set === "all"
-      ? [listServers(this.actors, { states })]
-      : set.roles.map((role) => listServers(this.actors, { role, states }));
+      ? [listReached(this.actors, { states })]
+      : set.roles.map((role) => listReached(this.actors, { role, states }));
     const ids = (await Promise.all(lists)).flat().map(({ id }) => id);
     return [...new Set(ids)].sort();
   }

@@ -38,6 +38,7 @@ const words = (...names: string[]) =>
 /** The names in the ensemble of {@linkcode startEnsemble}. */
 const NAMES: LiveNames = {
   servers: () => words("odd-server", "other", "registry"),
+  supervisors: () => words("supervisor-host1", "supervisor-host2"),
   roles: () => words("web", "odd role"),
   actors: (_, servers) =>
     servers !== "all" && "ids" in servers && servers.ids[0] === "odd-server"

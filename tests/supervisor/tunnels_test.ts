@@ -150,7 +150,7 @@ Deno.test("no tunnel leads through another", async () => {
   const client = await startThrough(ensemble);
   await assert.rejects(
     openTunnel(client.actors, { supervisor: "supervisor-host2", server: "target" }),
-    /^EnsembleError: through supervisor-host2: a tunnel does not lead to another: connect to supervisor-host2 without supervisor-host1$/,
+    /^ActorError: through supervisor-host2: a tunnel does not lead to another: connect to supervisor-host2 without supervisor-host1$/,
   );
 });
 

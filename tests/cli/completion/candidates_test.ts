@@ -140,6 +140,20 @@ Deno.test("completion offers servers after actor@", async () => {
   assert.deepEqual(await fish("repl", "counter@we"), ["server", "web1\t"]);
 });
 
+Deno.test("completion offers supervisors after -s and --supervisor", async () => {
+  const live = {
+    supervisors: () => Promise.resolve([{ word: "supervisor-host1", description: "" }]),
+  } as unknown as LiveNames;
+  const fish = (...words: string[]) => answer(commandTree(), { shell: "fish", words, live });
+  const expected = ["supervisor", "supervisor-host1\t"];
+  assert.deepEqual(await fish("ping", "-s", ""), expected);
+  assert.deepEqual(await fish("eval", "--supervisor", "sup"), expected);
+  assert.deepEqual(await fish("repl", "--supervisor=sup"), [
+    "supervisor",
+    "--supervisor=supervisor-host1\t",
+  ]);
+});
+
 Deno.test("completion offers nothing when there is nothing to know or to add", async () => {
   for (
     const words of [
