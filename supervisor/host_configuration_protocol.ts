@@ -17,14 +17,12 @@ import {
   text,
   wholeNumber,
 } from "../runtime/server/request_checks.ts";
-import type {
-  ConfigurationDifferences,
-  ConfigurationProblem,
+import {
+  type ConfigurationDifferences,
+  type ConfigurationProblem,
+  MAX_CONFIGURATION,
 } from "./configuration/configuration.ts";
 import { MAX_REASON, MAX_SUPERVISED, operator } from "./supervised_servers_protocol.ts";
-
-/** The longest configuration, in UTF-16 code units. */
-export const MAX_CONFIGURATION = 1 << 20;
 
 /** The maximum number of problems in an answer. */
 export const MAX_PROBLEMS = 200;

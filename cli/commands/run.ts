@@ -18,6 +18,7 @@ import { requireHttpToken, serveHttp } from "../kit/http_options.ts";
 import {
   addressTexts,
   addRunOptions,
+  capabilitiesById,
   logOptions,
   moduleIdArgument,
   requireOrdinaryId,
@@ -63,6 +64,10 @@ export function runCommand(): CommandUnknownOpts {
         [
           "stop main and loaded code from starting processes and writing files",
           "gxensemble run --deny run,ffi,write httpd1 examples/httpd/httpd_svc.ts 8080",
+        ],
+        [
+          "let the actors in deployer load code into it and shut it down",
+          "gxensemble run --authorize deployer=loader,shutdown web1 main.ts",
         ],
         [
           "serve metrics and health checks at port 9100 of this host",
@@ -137,6 +142,7 @@ async function run({ serverId, moduleId, args }: Run, options: RunOptions): Prom
     holdReady: true,
     ...addressTexts(options),
     denied: options.deny.map(formatDenial),
+    capabilities: capabilitiesById(options.authorize),
     log: logOptions(options),
     prepare: (server) => serveHttp(server, options),
   });

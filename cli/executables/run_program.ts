@@ -60,10 +60,14 @@ export async function runProgram(
   const { formatProgramVersion } = await import("../kit/build.ts");
   const { asRoot, runCommandLine } = await import("../kit/command_line.ts");
   const { examples } = await import("../kit/help_text.ts");
-  const { addressTexts, addRunOptions, logOptions, requireOrdinaryId, serverIdArgument } =
-    await import(
-      "../kit/options.ts"
-    );
+  const {
+    addressTexts,
+    addRunOptions,
+    capabilitiesById,
+    logOptions,
+    requireOrdinaryId,
+    serverIdArgument,
+  } = await import("../kit/options.ts");
   const { requireHttpToken, serveHttp } = await import("../kit/http_options.ts");
   const { dropPermissions } = await import("../kit/permissions.ts");
   const { formatDenial } = await import("../../runtime/home/denials.ts");
@@ -91,6 +95,7 @@ export async function runProgram(
       registry: own.registry && registry.length === 0 ? own.registry : registry,
       loader: given.loader && own.loader !== false,
       denied: given.deny.map(formatDenial),
+      capabilities: capabilitiesById(given.authorize, own.capabilities),
       log: own.log === false && !isLogGiven ? false : logOptions(given),
       async prepare(server) {
         await serveHttp(server, given);

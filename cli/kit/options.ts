@@ -34,6 +34,7 @@ import {
 } from "../../runtime/home/log_options.ts";
 import { parseSeconds } from "../../runtime/measures.ts";
 import { formatNotation, parseSymbols, symbol } from "../../runtime/notation.ts";
+import { checkCapabilities } from "../../runtime/server/capability_names.ts";
 import type { ServerState } from "../../runtime/server/registry_protocol.ts";
 import {
   type Address,
@@ -481,6 +482,16 @@ export interface RunOptions extends ServerOptions, HttpOptions {
   loader: boolean;
   /** The permissions to deny. */
   deny: Denial[];
+  /** The capabilities of other servers in it. */
+  authorize: Authorization[];
+}
+
+/** The capabilities of another server. */
+export interface Authorization {
+  /** Its id. */
+  readonly server: string;
+  /** Its capabilities. */
+  readonly capabilities: readonly string[];
 }
 
 /** A program's own defaults for options that its command line leaves out. */
@@ -520,7 +531,8 @@ export function addRunOptions(command: Command, defaults: RunDefaults = {}) {
     .addOption(httpOption())
     .addOption(httpTokenOption())
     .addOption(noLoaderOption())
-    .addOption(denyOption());
+    .addOption(denyOption())
+    .addOption(authorizeOption());
 }
 
 /** Changes an option's default, if one is given. */
@@ -564,6 +576,40 @@ const denyOption = () =>
       "Deno permissions to take away from main and loaded code: read, write, net, env, run, ffi, sys, import, or a part like write=/etc; the server keeps what it needs",
     ).default<Denial[]>([], "none").argParser<Denial[]>(collecting(parseDenials)),
   );
+
+const authorizeOption = () =>
+  completing(
+    "nothing",
+    new Option(
+      "--authorize <server-id=capabilities>",
+      "capabilities of another server in this one, such as deployer=loader,shutdown; may be repeated",
+    ).default<Authorization[]>([], "none").argParser<Authorization[]>(
+      collecting((text) => [parseAuthorization(text)]),
+    ),
+  );
+
+/** Parses `deployer=loader,shutdown`, or `deployer=(loader shutdown)`. */
+function parseAuthorization(text: string): Authorization {
+  const [, server, list] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+  if (server === undefined || list === undefined) {
+    throw new InvalidInputError(
+      `write <server-id>=<capabilities>, such as deployer=loader,shutdown`,
+    );
+  }
+  return { server: checkServerId(server), capabilities: checkCapabilities(parseSymbols(list)) };
+}
+
+/** Capabilities by server id, in the form for `startServer`: those of a program, and those given. */
+export function capabilitiesById(
+  given: readonly Authorization[],
+  own: StartServerOptions["capabilities"] = {},
+): Record<string, readonly string[]> {
+  const all = new Map(Object.entries(own));
+  for (const { server, capabilities } of given) {
+    all.set(server, [...new Set([...all.get(server) ?? [], ...capabilities])]);
+  }
+  return Object.fromEntries(all);
+}
 
 /**
  * The addresses of options in the form for `startServer` that keeps the host of a UNIX socket.

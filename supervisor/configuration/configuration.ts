@@ -8,6 +8,9 @@
  */
 import type { LogFormat, LogLevel } from "../../runtime/home/log_options.ts";
 
+/** The largest configuration, in bytes: enough for thousands of servers. */
+export const MAX_CONFIGURATION = 2 ** 20;
+
 /** The configuration of an ensemble, or of a part of it. */
 export interface Configuration {
   /** The absolute path of the file that it was read from. */

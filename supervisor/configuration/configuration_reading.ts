@@ -14,6 +14,7 @@ import {
   type ConfigurationProblem,
   type ConfigurationReading,
   hostLabel,
+  MAX_CONFIGURATION,
   type ReadingOptions,
 } from "./configuration.ts";
 import { ConfigurationDocument, type FieldPath } from "./document.ts";
@@ -24,9 +25,6 @@ import { checkReferences, isHere } from "./reference_checks.ts";
 import { registryFields, resolveConfiguration, ServerTable } from "./resolution.ts";
 import { readAs } from "./shapes.ts";
 import { Variables } from "./variables.ts";
-
-/** The largest configuration, in bytes: enough for tens of thousands of servers. */
-export const MAX_CONFIGURATION = 4 * 2 ** 20;
 
 /**
  * Reads a configuration from a file.

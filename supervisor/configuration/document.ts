@@ -23,6 +23,9 @@ const MAX_DEPTH = 32;
 /** The number of problems that are kept. */
 const MAX_PROBLEMS = 100;
 
+/** The longest message of a problem, in UTF-16 code units. */
+const MAX_MESSAGE = 900;
+
 /** Where to report a problem, other than at the value with its path. */
 export interface ReportOptions {
   /** Whether it is about the name of the field. */
@@ -134,7 +137,7 @@ export class ConfigurationDocument {
     },
   ): void {
     const at = offset ?? this.#offsetOf(path, atName);
-    const written = formatPath(path);
+    const written = shorten(formatPath(path), MAX_MESSAGE);
     const key = `${at} ${written} ${message}`;
     if (this.#problems.has(key)) return;
     if (this.#problems.size >= MAX_PROBLEMS) {
@@ -142,7 +145,8 @@ export class ConfigurationDocument {
       return;
     }
     const position = this.positionAt(at);
-    this.#problems.set(key, { severity, ...position, path: written, message, offset: at });
+    const told = { severity, ...position, path: written, message: shorten(message, MAX_MESSAGE) };
+    this.#problems.set(key, { ...told, offset: at });
   }
 
   /** The offset of a value; of what contains it if it is not in the text. */
@@ -223,7 +227,7 @@ const SYNTAX_ERRORS: Readonly<Record<string, string>> = {
 export function formatPath(path: FieldPath): string {
   return path.map((part, index) => {
     if (typeof part === "number") return `[${part}]`;
-    if (!/^[\w$-]+$/.test(part)) return `[${JSON.stringify(shorten(part, 64))}]`;
+    if (!/^[\w$-]{1,64}$/.test(part)) return `[${JSON.stringify(shorten(part, 64))}]`;
     return index === 0 ? part : `.${part}`;
   }).join("");
 }

@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { readSecretFile } from "../../runtime/home/files.ts";
 import type { FieldPath } from "./document.ts";
-import { readVariableFile } from "./environment_files.ts";
+import { readVariableFile } from "./process_environment.ts";
 import type { RegistryValue, RoleValue } from "./fields.ts";
 import { mergeRole } from "./inheritance.ts";
 import { type CheckedFile, isHere, placeOf } from "./reference_checks.ts";

@@ -188,6 +188,21 @@ Deno.test("a restarted delegate must be authorized again", async () => {
   assert.equal(await mine.exit(), 0);
 });
 
+Deno.test("run --authorize lets every instance of another server use a capability", async () => {
+  const { ensemble, right } = await administered();
+  await using _ = ensemble;
+  const mine = await ensemble.startServer("my-server", ["--authorize", "other=shutdown"]);
+  await ensemble.startServer("other", [], TOOL);
+  assert.deepEqual(
+    (await ensemble.lines("authorize", "--list", "my-server"))
+      .map((line) => line.replace(/"[\dTZ:.-]+"/, "<time>")),
+    ["(other (shutdown) <time> options)"],
+  );
+  const request = { type: "shutDown", id: "my-server" };
+  assert.equal(await useTool(ensemble, right, "other", request), "done: undefined");
+  assert.equal(await mine.exit(), 0);
+});
+
 Deno.test("shutdown -f of the whole ensemble asks for the passphrase once, dead servers or not", async () => {
   const { ensemble, registry, wrong } = await administered();
   await using _ = ensemble;

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { Command } from "npm:@commander-js/extra-typings@^15.1.0";
 import { allCommands } from "../../../cli/kit/command_line.ts";
-import { addRunOptions, parseDestination, type RunDefaults } from "../../../cli/kit/options.ts";
+import {
+  addRunOptions,
+  capabilitiesById,
+  parseDestination,
+  type RunDefaults,
+} from "../../../cli/kit/options.ts";
 import { commandTree } from "../../../cli/command_tree.ts";
 import { parseAddresses } from "../../../runtime/wire/address.ts";
 
@@ -32,6 +37,7 @@ Deno.test("option defaults match the tutorial", () => {
       grace: 5000,
       loader: true,
       deny: [],
+      authorize: [],
     },
   });
   assert.deepEqual(parse("registry").options, {
@@ -127,6 +133,7 @@ Deno.test("run passes everything after the module to main", () => {
       grace: 5000,
       loader: true,
       deny: [],
+      authorize: [],
     },
   });
 });
@@ -197,6 +204,7 @@ Deno.test("addRunOptions without defaults reads the options of run", () => {
     grace: 1_000,
     loader: true,
     deny: [],
+    authorize: [],
   });
 });
 
@@ -212,6 +220,7 @@ Deno.test("addRunOptions keeps what the program fixes, adds roles and addresses,
     grace: 2_000,
     loader: true,
     deny: [],
+    authorize: [],
   });
   const args =
     "--log debug --log-file log --log-format text -l tcp://127.0.0.1:2 --roles a --grace 3";
@@ -226,6 +235,7 @@ Deno.test("addRunOptions keeps what the program fixes, adds roles and addresses,
     grace: 3_000,
     loader: false,
     deny: [],
+    authorize: [],
   });
   const help = addRunOptions(new Command("web"), PROGRAM).helpInformation();
   assert.match(help, /--roles <roles>[^-]*\(httpd\)/s);
@@ -239,4 +249,16 @@ Deno.test("parseDestination reads a server, or an actor on it", () => {
   for (const text of ["", "@", "@web1", "counter@", "a@b@c"]) {
     assert.throws(() => parseDestination(text), /^InvalidInputError: not a/, text);
   }
+});
+
+Deno.test("--authorize reads a server and its capabilities, and may be repeated", () => {
+  const { options } = parse(
+    ...["run", "--authorize", "deployer=loader,shutdown", "--authorize", "b=(jobs:run)"],
+    ...["--authorize=deployer=admin", "web1", "main.ts"],
+  );
+  const given = options.authorize as Parameters<typeof capabilitiesById>[0];
+  assert.deepEqual(capabilitiesById(given, { b: ["jobs:run", "loader"] }), {
+    b: ["jobs:run", "loader"],
+    deployer: ["loader", "shutdown", "admin"],
+  });
 });

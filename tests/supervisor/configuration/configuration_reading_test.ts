@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import {
   formatProblem,
-  MAX_CONFIGURATION,
   readConfiguration,
   wrongConfiguration,
 } from "../../../supervisor/configuration/configuration_reading.ts";
+import { MAX_CONFIGURATION } from "../../../supervisor/configuration/configuration.ts";
 import { ConfigurationDirectory } from "./configuration_directory.ts";
 import { MISTAKES } from "./mistakes.ts";
 
@@ -297,7 +297,7 @@ Deno.test("readConfiguration says why a file cannot be read", async () => {
   Deno.writeFileSync(file, new Uint8Array([0x7b, 0xff, 0x7d]));
   await assert.rejects(read, { message: /ensemble.jsonc is not UTF-8 text$/ });
   Deno.writeTextFileSync(file, " ".repeat(MAX_CONFIGURATION + 1));
-  await assert.rejects(read, { message: /^cannot read \/.*: it is larger than 4MiB$/ });
+  await assert.rejects(read, { message: /^cannot read \/.*: it is larger than 1MiB$/ });
 });
 
 Deno.test("wrongConfiguration has a line for each error, and none for warnings", async () => {
