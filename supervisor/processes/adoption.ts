@@ -7,13 +7,16 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { type Kernel, ownKernel } from "../../runtime/own_process.ts";
 import { AdoptedChild } from "./child.ts";
 import type { ProcessEntry, ProcessTable } from "./process_table.ts";
-import { claimPath, MARKER_VARIABLE, parseMarker, type RunIdentity } from "./spawning.ts";
+import { CLAIM, claimPath, MARKER_VARIABLE, parseMarker, type RunIdentity } from "./spawning.ts";
 import type { RecordedProcess, ServerRecord } from "./state_file.ts";
 
 const logger = getLogger(["gxensemble", "supervisor"]);
 
 /** The hash of a configuration that is not known, so that its process is outdated. */
 const UNKNOWN_HASH = "";
+
+/** How long a claim of the supervisor's own is kept, in ms. */
+const KEPT_CLAIM = 3_600_000;
 
 /** A process that carries the marker of a run. */
 interface MarkedProcess extends Pick<RunIdentity, "server" | "marker"> {
@@ -76,13 +79,19 @@ export async function findChildren(
   return { running, ended };
 }
 
-/** Removes the claims of earlier runs, after their processes were found. */
+/**
+ * Removes the claims of earlier runs, after their processes were found. Those that a run of the
+ * supervisor made itself are kept for an hour: a process that was about to start still meets them.
+ */
 export function removeClaims(directory: string): void {
-  const prefix = "start-";
   for (const { name } of Deno.readDirSync(directory)) {
-    if (!name.startsWith(prefix)) continue;
+    if (!name.startsWith(CLAIM)) continue;
+    const path = claimPath({ directory, marker: name.slice(CLAIM.length) });
     try {
-      Deno.removeSync(claimPath({ directory, marker: name.slice(prefix.length) }));
+      // Processes write their ids to them.
+      const { size, mtime } = Deno.statSync(path);
+      const isOld = Date.now() - (mtime?.getTime() ?? 0) > KEPT_CLAIM;
+      if (size > 0 || isOld) Deno.removeSync(path);
     } catch {
       // It stays, and does no harm.
     }

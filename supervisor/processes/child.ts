@@ -13,6 +13,10 @@ const SWEEPS = 10;
 /** The growth of the pause between two sweeps, in ms. */
 const SWEEP_PAUSE = 10;
 
+/** The delays after which a process that was sent a signal is looked at, in ms. */
+const SOON = 10;
+const SOON_AT_MOST = 500;
+
 /** The process of a server. It leads a session of its own. */
 export interface Child {
   /** Its process id. */
@@ -138,6 +142,16 @@ export class AdoptedChild implements Child {
     } catch {
       // It has ended.
     }
+    this.#lookSoon(SOON);
+  }
+
+  /** Looks more often than usual, since it may end now. */
+  #lookSoon(delay: number): void {
+    if (this.#hasEnded || delay > SOON_AT_MOST) return;
+    setTimeout(async () => {
+      await lookAfter([this], this.#table).catch(() => {}); // The next look may succeed.
+      this.#lookSoon(delay * 1.5);
+    }, delay);
   }
 
   /** Takes notice of what a look at the processes has shown. */

@@ -22,6 +22,9 @@ import type { Launch } from "./server_plan.ts";
 /** The environment variable that marks the processes of supervisors. */
 export const MARKER_VARIABLE = "GXENSEMBLE_SUPERVISED";
 
+/** What the name of a claim begins with, before the marker. */
+export const CLAIM = "start-";
+
 /** The exit code of a process whose run was claimed by a later run of the supervisor. */
 const CLAIMED = 111;
 
@@ -76,7 +79,7 @@ export function parseMarker(text: string): RunIdentity | undefined {
 export function claimPath(
   { directory, marker }: Pick<RunIdentity, "directory" | "marker">,
 ): string {
-  return join(directory, `start-${marker}`);
+  return join(directory, `${CLAIM}${marker}`);
 }
 
 /** What to start. */

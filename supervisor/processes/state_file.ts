@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { basename, dirname } from "node:path";
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { readRegularFile, writeWhole } from "../../runtime/home/files.ts";
@@ -16,6 +17,9 @@ const logger = getLogger(["gxensemble", "supervisor"]);
 
 /** The version of the format. A file of another version is put aside. */
 const VERSION = 1;
+
+/** What `writeWhole` adds to the name of a file that is not yet complete: a UUID. */
+const DRAFT = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 
 /** What can keep a server from running. */
 const CAUSES = ["ordered", "ended", "disabled", "removed"] as const;
@@ -118,6 +122,15 @@ export class StateFile {
         logger.error("{path} cannot be used: {reason}", { path: this.path, reason });
       }
       return undefined;
+    }
+  }
+
+  /** Removes what a run left behind that was killed while it wrote. */
+  async removeDrafts(): Promise<void> {
+    const name = basename(this.path);
+    for await (const { name: each } of Deno.readDir(dirname(this.path))) {
+      const isDraft = each.startsWith(`${name}.`) && DRAFT.test(each.slice(name.length + 1));
+      if (isDraft) await Deno.remove(`${dirname(this.path)}/${each}`).catch(() => {});
     }
   }
 

@@ -66,6 +66,8 @@ export interface SupervisedProcessesOptions {
    * ended otherwise. Default: it ended otherwise.
    */
   readonly shutDownBy?: ServerSurroundings["shutDownBy"] | undefined;
+  /** How often processes are looked at, in ms. Default: every second. */
+  readonly lookEvery?: number | undefined;
   /** The processes of this host. Default: as the system shows them. */
   readonly table?: ProcessTable | undefined;
 }
@@ -117,7 +119,10 @@ export class SupervisedProcesses {
       endStart: (id) => this.#endStart(id),
       hasDependents: (id) => this.#hasDependents(id),
       changed: (report) => this.#changed(report),
-      forget: (id) => this.#servers.delete(id),
+      forget: (id) => {
+        this.#servers.delete(id);
+        this.#save();
+      },
       canSeeUp: options.canSeeUp ?? (() => true),
       shutDownBy: options.shutDownBy ?? (() => Promise.resolve(undefined)),
       checkHealth: options.checkHealth ?? (() => Promise.resolve()),
@@ -152,6 +157,7 @@ export class SupervisedProcesses {
       records: state?.servers,
     });
     removeClaims(directory);
+    await file.removeDrafts();
     const records = new Map(state?.servers);
     const isAnew = state !== undefined && state.kernel !== formatKernel();
     if (isAnew) { for (const [id, record] of records) records.set(id, afterBoot(record)); }
@@ -299,6 +305,7 @@ export class SupervisedProcesses {
   }
 
   async #close(how: "stop" | "leave"): Promise<void> {
+    if (this.#hasClosed) return;
     this.#isClosing = true;
     const servers = [...this.#servers.values()];
     for (const server of servers) server.close(how);
@@ -310,6 +317,7 @@ export class SupervisedProcesses {
     this.#timer = undefined;
     for (const id of this.#starting.keys()) this.#endStart(id);
     await this.#save();
+    if (this.#hasClosed) return;
     this.#hasClosed = true;
     this.#lock[Symbol.dispose]();
   }
@@ -430,7 +438,7 @@ export class SupervisedProcesses {
         });
       }
       if (this.#timer !== undefined) this.#lookLater();
-    }, LOOK);
+    }, this.#options.lookEvery ?? LOOK);
   }
 
   async #look(): Promise<void> {

@@ -77,6 +77,12 @@ export class TestSupervisor implements AsyncDisposable {
     await this.processes.leave();
   }
 
+  /** Stops all servers, and ends the run. */
+  async stopAll(): Promise<void> {
+    this.#isOpen = false;
+    await this.processes.stopAll();
+  }
+
   /** Waits until the report of a server meets a condition. */
   async until(id: string, isMet: (report: ServerReport) => boolean): Promise<ServerReport> {
     while (true) {

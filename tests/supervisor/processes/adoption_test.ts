@@ -1,0 +1,270 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { ProcTable } from "../../../supervisor/processes/process_table.ts";
+import { spawnChild } from "../../../supervisor/processes/spawning.ts";
+import { LINUX, testWith } from "../../requirements.ts";
+import { withSeed } from "../../seeded_random.ts";
+import { plansIn } from "./killed_supervisor.ts";
+import { planOf, RUNS, TestSupervisor } from "./supervised_programs.ts";
+
+const PROGRAM = fileURLToPath(new URL("killed_supervisor.ts", import.meta.url));
+
+function test(name: string, fn: () => Promise<void>): void {
+  testWith([LINUX], { name: `SupervisedProcesses ${name}`, fn });
+}
+
+/** Runs a supervisor, and kills it after some time. */
+async function runAndKill({ directory }: TestSupervisor, delay: number): Promise<void> {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--quiet", PROGRAM, directory],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const lines = process.stdout.getReader();
+  await lines.read();
+  await new Promise((resolve) => setTimeout(resolve, delay));
+  process.kill("SIGKILL");
+  await process.status;
+  await lines.cancel();
+}
+
+test("starts no server twice when it is killed at any moment", () =>
+  withSeed(async (random) => {
+    await using supervisor = new TestSupervisor();
+    // Most of the delays are short, since the first start takes little time.
+    for (let run = 0; run < 12; run++) {
+      await runAndKill(supervisor, random.below(random.pick([10, 50, 200])));
+    }
+    const processes = await supervisor.open();
+    const ids = ["a", "b", "c", "d", "e"];
+    processes.configure(plansIn(supervisor.directory));
+    processes.start("c");
+    for (const id of ids) {
+      await processes.whenUp(id);
+      assert.deepEqual(await supervisor.processesOf(id), [processes.report(id).pid], id);
+    }
+    await supervisor.stopAll();
+    for (const id of ids) assert.deepEqual(await supervisor.processesOf(id), [], id);
+    assert.equal(await Deno.readTextFile(`${supervisor.directory}/doubles`).catch(() => ""), "");
+  }));
+
+/** Runs server `a` under a supervisor that leaves it. Returns its process. */
+async function leaveRunning(supervisor: TestSupervisor, plan = planOf("a", RUNS)): Promise<number> {
+  const processes = await supervisor.open();
+  processes.configure([plan]);
+  await processes.whenUp("a");
+  const { pid } = processes.report("a");
+  await supervisor.leave();
+  return pid!;
+}
+
+/** Changes the state that a run has kept. */
+async function changeState(
+  { state }: TestSupervisor,
+  // deno-lint-ignore no-explicit-any
+  change: (state: any) => void,
+): Promise<void> {
+  const path = `${state}/processes.json`;
+  const content = JSON.parse(await Deno.readTextFile(path));
+  change(content);
+  await Deno.writeTextFile(path, JSON.stringify(content));
+}
+
+test("finds a process whose id was not yet recorded", async () => {
+  await using supervisor = new TestSupervisor();
+  const pid = await leaveRunning(supervisor);
+  await changeState(supervisor, ({ servers: { a: { process } } }) => {
+    delete process.pid;
+    delete process.startTime;
+    Deno.writeTextFileSync(`${supervisor.state}/start-${process.marker}`, `${pid}\n`);
+  });
+  const processes = await supervisor.open();
+  processes.configure([planOf("a", RUNS)]);
+  await processes.whenUp("a");
+  assert.deepEqual(await supervisor.processesOf("a"), [pid]);
+  const names = [...Deno.readDirSync(supervisor.state)].map(({ name }) => name);
+  assert.deepEqual(names.filter((name) => name.startsWith("start-")), []);
+});
+
+test("lets no process run its program that was started by a killed run and found too late", async () => {
+  await using supervisor = new TestSupervisor();
+  await leaveRunning(supervisor, planOf("a", "exit 0", { finalCodes: [0] })).catch(() => {});
+  const marker = "11111111-2222-3333-4444-555555555555";
+  await supervisor.leave();
+  await changeState(supervisor, ({ servers: { a } }) => {
+    a.process = { marker, startedAt: 1, hash: "first", stop: { signal: "SIGTERM", killAfter: 1 } };
+    delete a.rest;
+  });
+  const processes = await supervisor.open();
+  const late = await spawnChild(
+    { command: ["touch", `${supervisor.directory}/late`], environment: {} },
+    {
+      identity: {
+        ...{ supervisor: "supervisor-test", server: "a", marker },
+        directory: supervisor.state,
+      },
+      ...{ output: "/dev/null", workingDirectory: "/", user: undefined, hash: "first" },
+      table: new ProcTable(),
+    },
+  );
+  assert.equal((await late.ended).code, 111);
+  await assert.rejects(Deno.stat(`${supervisor.directory}/late`));
+  processes.configure([planOf("a", RUNS)]);
+  await processes.whenUp("a");
+  assert.equal(processes.report("a").adopted, false);
+});
+
+test("takes no process over that has the id of an earlier one", async () => {
+  await using supervisor = new TestSupervisor();
+  const pid = await leaveRunning(supervisor);
+  // Another process, which has no marker of this supervisor.
+  const other = new Deno.Command("sleep", { args: ["60"] }).spawn();
+  await changeState(supervisor, ({ servers: { a: { process } } }) => {
+    process.pid = other.pid;
+  });
+  Deno.kill(pid, "SIGKILL");
+  const processes = await supervisor.open();
+  processes.configure([planOf("a", RUNS)]);
+  await processes.whenUp("a");
+  const report = processes.report("a");
+  assert.notEqual(report.pid, other.pid);
+  assert.equal(report.adopted, false);
+  processes.stop("a", { by: "me" });
+  await processes.whenStopped("a");
+  other.kill("SIGTERM");
+  assert.equal((await other.status).signal, "SIGTERM");
+});
+
+test("starts servers anew after a boot, but none that an operator stopped", async () => {
+  await using supervisor = new TestSupervisor();
+  const first = await supervisor.open();
+  const plans = [planOf("a", RUNS), planOf("b", "exit 2"), planOf("c", RUNS)];
+  first.configure(plans);
+  first.stop("a", { by: "me@host1" });
+  await first.whenStopped("a");
+  await supervisor.until("b", ({ state }) => state === "failed");
+  await first.whenUp("c");
+  await supervisor.leave();
+  const [pid] = await supervisor.processesOf("c");
+  Deno.kill(pid!, "SIGKILL");
+  await changeState(supervisor, (state) => {
+    const boot = "another boot";
+    state.kernel = boot;
+    state.servers.c.process.kernel.boot = boot;
+  });
+  const second = await supervisor.open();
+  second.configure([plans[0]!, planOf("b", RUNS), plans[2]!]);
+  await second.whenUp("b");
+  await second.whenUp("c");
+  assert.equal(second.report("c").lastExit?.reason, "the host was booted");
+  const { state, reason } = second.report("a");
+  assert.deepEqual([state, reason], ["stopped", "stopped by me@host1"]);
+});
+
+test("keeps a failed server down when it comes back, until its configuration changes", async () => {
+  await using supervisor = new TestSupervisor();
+  const first = await supervisor.open();
+  first.configure([planOf("a", "exit 2")]);
+  await supervisor.until("a", ({ state }) => state === "failed");
+  await supervisor.leave();
+  const second = await supervisor.open();
+  second.configure([planOf("a", RUNS)]);
+  const { reason } = await supervisor.until("a", ({ state }) => state === "failed");
+  assert.equal(reason, "exit code 2, which a restart cannot change");
+  second.configure([planOf("a", RUNS, { hash: "second" })]);
+  await second.whenUp("a");
+});
+
+for (
+  const [what, damage] of Object.entries({
+    "truncated": (text: string) => text.slice(0, text.length / 2),
+    "empty": () => "",
+    "of another version": (text: string) => text.replace('"version":1', '"version":99'),
+    "of another program": () => '{"apps": []}',
+    "with a wrong record": (text: string) => text.replace(/"marker":"[^"]*"/, '"marker":7'),
+  })
+) {
+  test(`finds its processes by their markers when the state is ${what}`, async () => {
+    await using supervisor = new TestSupervisor();
+    const pid = await leaveRunning(supervisor);
+    const path = `${supervisor.state}/processes.json`;
+    const damaged = damage(await Deno.readTextFile(path));
+    await Deno.writeTextFile(path, damaged);
+    const processes = await supervisor.open();
+    processes.configure([planOf("a", RUNS)]);
+    const report = await supervisor.until("a", ({ state }) => state === "up");
+    assert.deepEqual([report.pid, report.adopted, report.outdated], [pid, true, true]);
+    const aside = [...Deno.readDirSync(supervisor.state)].find(({ name }) =>
+      name.startsWith("processes.json.damaged-")
+    );
+    assert.equal(await Deno.readTextFile(`${supervisor.state}/${aside!.name}`), damaged);
+  });
+}
+
+test("goes on when its state cannot be written, and finds its processes nevertheless", async () => {
+  await using supervisor = new TestSupervisor();
+  const path = `${supervisor.state}/processes.json`;
+  await Deno.mkdir(`${path}/x`, { recursive: true });
+  const pid = await leaveRunning(supervisor);
+  const second = await supervisor.open();
+  second.configure([planOf("a", RUNS)]);
+  await supervisor.until("a", ({ state }) => state === "up");
+  assert.deepEqual(await supervisor.processesOf("a"), [pid]);
+});
+
+test("leaves what a server detached from it to itself", async () => {
+  await using supervisor = new TestSupervisor();
+  const plan = planOf("a", `setsid sh -c 'echo $$ >detached; sleep 60' & ${RUNS}`, {
+    workingDirectory: supervisor.directory,
+  });
+  const pid = await leaveRunning(supervisor, plan);
+  const path = `${supervisor.directory}/detached`;
+  let detached = 0;
+  while (!detached) detached = Number(await Deno.readTextFile(path).catch(() => ""));
+  Deno.kill(pid, "SIGKILL");
+  const processes = await supervisor.open();
+  processes.configure([planOf("a", RUNS)]);
+  await processes.whenUp("a");
+  assert.notEqual(processes.report("a").pid, detached);
+  assert.ok((await new ProcTable().find([detached])).has(detached));
+});
+
+test("does not restart a temporary server that ended while it was away", async () => {
+  await using supervisor = new TestSupervisor();
+  const { restart } = planOf("a", RUNS);
+  const plan = planOf("a", RUNS, { restart: { ...restart, policy: "temporary" } });
+  Deno.kill(await leaveRunning(supervisor, plan), "SIGKILL");
+  const processes = await supervisor.open();
+  processes.configure([plan]);
+  const { reason } = await supervisor.until("a", ({ state }) => state === "failed");
+  assert.equal(reason, "ended, exit code unknown; a temporary server is not restarted");
+});
+
+test("stops a process that is no longer in the configuration", async () => {
+  await using supervisor = new TestSupervisor();
+  await leaveRunning(supervisor);
+  const processes = await supervisor.open();
+  processes.configure([]);
+  while (processes.has("a")) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(await supervisor.processesOf("a"), []);
+  await supervisor.leave();
+  const { servers } = JSON.parse(await Deno.readTextFile(`${supervisor.state}/processes.json`));
+  assert.deepEqual(servers, {});
+});
+
+test("keeps what operators added", async () => {
+  await using supervisor = new TestSupervisor();
+  const addition = { role: "shop", args: ["8080"] };
+  await leaveRunning(supervisor, planOf("a", RUNS, { addition }));
+  const processes = await supervisor.open();
+  assert.deepEqual([...processes.additions], [["a", addition]]);
+});
+
+test("refuses to run twice with one directory", async () => {
+  await using supervisor = new TestSupervisor();
+  await supervisor.open();
+  await assert.rejects(supervisor.open(), {
+    message: `another supervisor runs with ${supervisor.state}`,
+  });
+});
