@@ -99,7 +99,9 @@ class Tunnels implements Disposable {
       end: (request, context) => this.#find(request, context).end(),
       close: (request, { envelope }) => {
         const tunnel = this.#open.get(request.tunnel);
-        if (tunnel?.session === sessionOf(envelope)) this.#close(tunnel!, "its client closed it");
+        if (tunnel && tunnel.session === sessionOf(envelope)) {
+          this.#close(tunnel, "its client closed it");
+        }
       },
     };
   }

@@ -533,9 +533,11 @@ class Connection:
     def receive(self):
         return self.read(struct.unpack(">I", self.read(4))[0])
 
-    def handshake(self, client, wanted, cookies):
+    def handshake(self, client, wanted, cookies, via=None):
+        """Does the handshake; with a supervisor, as a client at the other end of a tunnel does."""
         key = InstanceKey(os.urandom(32))
-        hello = encode_hello(self.transport, client, wanted, key.public, os.urandom(32))
+        transport = self.transport if via is None else 4
+        hello = encode_hello(transport, client, wanted, key.public, os.urandom(32), via)
         self.send(hello)
         challenge = self.receive()
         version, server, public = decode_challenge(challenge)
@@ -562,9 +564,9 @@ class Connection:
                     return answer
 
 
-def ping(address, cookies, server):
+def ping(address, cookies, server, client="python_peer", via=None):
     connection = Connection(address)
-    connection.handshake("python_peer", server, [bytes.fromhex(one) for one in cookies.split(",")])
+    connection.handshake(client, server, [bytes.fromhex(one) for one in cookies.split(",")], via)
     for actor in ("server", "nobody"):
         answer = connection.ask(actor, {"$": "record", "fields": [["type", "ping"]]})
         print(json.dumps({"failure": answer.get("failure", False), "message": answer["message"]}))

@@ -297,3 +297,20 @@ for (const kind of ["unix", "tcp"] as const) {
     },
   });
 }
+
+testWith(["python3"], {
+  name: "a peer in Python asks a server as one that comes through a tunnel does",
+  async fn() {
+    await using ensemble = new LocalEnsemble();
+    const a = await ensemble.start("a", { register: false });
+    const [address] = a.entry.addresses;
+    assert.ok(address?.kind === "unix");
+    const ping = (client: string) =>
+      python(PEER, "ping", address.path, ensemble.cookie.toHex(), "a", client, "supervisor1");
+    const { success, stdout, stderr } = await ping("console-python");
+    assert.ok(success, stderr);
+    assert.deepEqual(JSON.parse(stdout.split("\n")[0]!), { failure: false, message: "OK" });
+    const refused = await ping("python_peer");
+    assert.match(refused.stderr, /Refused: only commands and clients come through supervisor1/);
+  },
+});

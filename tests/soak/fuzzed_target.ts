@@ -3,11 +3,13 @@
  * `ready`.
  *
  * Its actor `echo` answers every request with the request, and its actor `memory` returns the size
- * of the process in bytes.
+ * of the process in bytes. Its actor `tunnels` is that of a supervisor: all tunnels lead to its own
+ * socket.
  *
  * @module
  */
 import { ActorServer } from "../../runtime/server/actor_server.ts";
+import { serveTunnels } from "../../supervisor/tunnels.ts";
 import { localUnixAddress } from "../../runtime/wire/address.ts";
 
 const [socket, cookie] = Deno.args;
@@ -21,5 +23,6 @@ const server = await ActorServer.start({
 });
 server.actors.serve("echo", { echo: (request: unknown) => request });
 server.actors.serve("memory", { get: () => Deno.memoryUsage().rss });
+serveTunnels(server, { socket: () => socket! });
 console.log("ready");
 await server.stopped;

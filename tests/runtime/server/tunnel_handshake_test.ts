@@ -39,23 +39,34 @@ const HELLO: Hello = {
  * console's hello. Each end with what it got.
  */
 async function meetThrough(
-  { client = console1, kind = "unix", via = "supervisor1", change = (hello: Bytes) => hello }: {
+  {
+    client = console1,
+    kind = "unix",
+    via = "supervisor1",
+    change = (hello: Bytes) => hello,
+    onSent,
+  }: {
     client?: Credentials;
     /** The server's end. */
     kind?: "unix" | "tcp";
     /** The supervisor that the client named; undefined if it named none. */
     via?: string | null;
     change?(hello: Bytes): Bytes;
+    /** Called with what the client has sent. */
+    onSent?(body: Bytes): void;
   },
 ) {
   await using front = await Wire.open();
   await using back = await Wire.open(kind);
   const [toClient, toServer] = [new RawPeer(front.server), new RawPeer(back.client)];
   const splice = async () => {
-    await toServer.send(change((await toClient.receive())!));
+    const hello = (await toClient.receive())!;
+    onSent?.(hello);
+    await toServer.send(change(hello));
     for (const [from, to] of [[toServer, toClient], [toClient, toServer], [toServer, toClient]]) {
       const body = await from!.receive();
       if (!body) return to![Symbol.dispose]();
+      if (from === toClient) onSent?.(body);
       await to!.send(body);
     }
   };
@@ -102,6 +113,25 @@ Deno.test("a supervisor cannot take its name, or the tunnel, out of a client's h
     assertError(atClient, RefusedError, /their cookies differ/);
     assert.ok(what);
   }
+});
+
+Deno.test("what went through a tunnel cannot be sent again", async () => {
+  const sent: Bytes[] = [];
+  await meetThrough({ onSent: (body) => void sent.push(body) });
+  assert.equal(sent.length, 2);
+  await using wire = await Wire.open();
+  const peer = new RawPeer(wire.client);
+  const [atServer] = await Promise.all([
+    serverHandshake(wire.server, bob, { admit: () => assert.fail("it is admitted") })
+      .catch((error: Error) => error),
+    (async () => {
+      await peer.send(sent[0]!);
+      await peer.receive();
+      await peer.send(sent[1]!);
+      await peer.closed();
+    })(),
+  ]);
+  assertError(atServer, AuthenticationError, /their cookies differ/);
 });
 
 Deno.test("a tunnel ends at a UNIX socket only", async () => {
