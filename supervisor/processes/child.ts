@@ -171,8 +171,20 @@ export async function lookAfter(
   for (const child of children) child.noticed(found.get(child.pid)?.startTime);
 }
 
+/** How a child is asked to finish its work before it is stopped. */
+export interface Draining {
+  /** The signal that asks it to finish its work, and to end then. */
+  readonly signal: Deno.Signal;
+  /** The time that it has for that, in ms. */
+  readonly timeout: number;
+}
+
 /** How a child is stopped. */
 export interface StopWay {
+  /** Lets it finish its work first. */
+  readonly draining?: Draining | undefined;
+  /** Cuts the draining short when aborted. */
+  readonly enough?: AbortSignal | undefined;
   /** The signal that asks it to stop; undefined if it was asked already. */
   readonly signal: Deno.Signal | undefined;
   /** The time after that until it is killed, in ms. */
@@ -187,12 +199,16 @@ export interface StopWay {
  */
 export async function stopChild(
   child: Child,
-  { signal, killAfter, hurry }: StopWay,
+  { draining, enough, signal, killAfter, hurry }: StopWay,
   table: ProcessTable,
 ): Promise<ProcessEnd> {
   let hasEnded = false;
   const ended = child.ended.finally(() => hasEnded = true);
-  if (signal) await child.signal(signal);
+  if (draining && !enough?.aborted && !hurry?.aborted) {
+    await child.signal(draining.signal);
+    await within(draining.timeout, unlessAborted(hurry, unlessAborted(enough, ended)));
+  }
+  if (signal && !hasEnded) await child.signal(signal);
   await within(killAfter, unlessAborted(hurry, ended));
   if (!hasEnded) {
     // The others first: they would not be found any more if its session ended with it.

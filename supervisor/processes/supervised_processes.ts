@@ -10,7 +10,7 @@ import { takeFileLock } from "../../runtime/home/files.ts";
 import { ownKernel } from "../../runtime/own_process.ts";
 import { within } from "../../runtime/timeout.ts";
 import { type Adoption, findChildren, removeClaims } from "./adoption.ts";
-import { AdoptedChild, type Child, lookAfter } from "./child.ts";
+import { AdoptedChild, type Child, type Draining, lookAfter } from "./child.ts";
 import { OutputFile, type OutputPart, type OutputQuery } from "./output_file.ts";
 import { type ProcessEntry, type ProcessTable, processTable } from "./process_table.ts";
 import type { Addition, ServerPlan } from "./server_plan.ts";
@@ -70,6 +70,14 @@ export interface SupervisedProcessesOptions {
   readonly lookEvery?: number | undefined;
   /** The processes of this host. Default: as the system shows them. */
   readonly table?: ProcessTable | undefined;
+}
+
+/** An order of an operator that ends a process. */
+export interface Order {
+  /** Who gives it: `user@host`. */
+  readonly by: string;
+  /** Lets the server finish its work first. Default: it is stopped at once. */
+  readonly draining?: Draining | undefined;
 }
 
 /** The processes of a supervisor. */
@@ -225,13 +233,13 @@ export class SupervisedProcesses {
   }
 
   /** Orders a server to stop, and to stay stopped, also after a boot of the host. */
-  stop(id: string, { by }: { readonly by: string }): void {
-    this.#server(id).stop(`stopped by ${by}`);
+  stop(id: string, { by, draining }: Order): void {
+    this.#server(id).stop(`stopped by ${by}`, draining);
   }
 
   /** Orders a server to be stopped, if it runs, and to be started as it is configured now. */
-  restart(id: string, { by }: { readonly by: string }): void {
-    this.#server(id).restart(`restarted by ${by}`);
+  restart(id: string, { by, draining }: Order): void {
+    this.#server(id).restart(`restarted by ${by}`, draining);
   }
 
   /**

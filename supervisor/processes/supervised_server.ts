@@ -11,7 +11,14 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { ownKernel } from "../../runtime/own_process.ts";
 import { unlessAborted, within } from "../../runtime/timeout.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { type Child, killLeftovers, StartedChild, stopChild, type StopWay } from "./child.ts";
+import {
+  type Child,
+  type Draining,
+  killLeftovers,
+  StartedChild,
+  stopChild,
+  type StopWay,
+} from "./child.ts";
 import { checkHealth } from "./health_checks.ts";
 import type { OutputFile } from "./output_file.ts";
 import type { ProcessTable } from "./process_table.ts";
@@ -55,7 +62,10 @@ export interface ServerSurroundings {
   /** Whether it can be seen now that servers become up. */
   canSeeUp(): boolean;
   /** Who has shut the server down through the ensemble; undefined if its process ended otherwise. */
-  shutDownBy(id: string, child: Pick<Child, "pid" | "startedAt">): Promise<string | undefined>;
+  shutDownBy(
+    id: string,
+    run: Pick<Child, "pid" | "startedAt" | "marker">,
+  ): Promise<string | undefined>;
   /** Checks the health of a server. Throws if it is not healthy. */
   checkHealth(id: string, signal: AbortSignal): Promise<void>;
 }
@@ -108,6 +118,9 @@ export class SupervisedServer {
   #illness: string | undefined;
   /** Why an operator has it restarted. */
   #restart: string | undefined;
+  /** How its process is drained when an order stops it. */
+  #draining: Draining | undefined;
+  #enough = new AbortController();
   /** Whether its process has been asked to stop through the ensemble. */
   #isAsked = false;
   #closing: "stop" | "leave" | undefined;
@@ -201,14 +214,16 @@ export class SupervisedServer {
     this.#wake();
   }
 
-  /** Orders it to stop, and to stay stopped. */
-  stop(reason: string): void {
+  /** Orders it to stop, and to stay stopped. Without draining, one that drains stops at once. */
+  stop(reason: string, draining?: Draining): void {
+    this.#drain(draining);
     this.#change({ rest: this.#rest("stopped", reason, "ordered") });
     this.#wake();
   }
 
   /** Orders its process to be replaced by another, or it to run if it has none. */
-  restart(reason: string): void {
+  restart(reason: string, draining?: Draining): void {
+    this.#drain(draining);
     // A process that is being started may not have seen what the restart is for.
     this.#restart = reason;
     this.start();
@@ -291,6 +306,11 @@ export class SupervisedServer {
       }
       return this.#state === "stopped" || this.#state === "failed";
     }, signal);
+  }
+
+  #drain(draining: Draining | undefined): void {
+    this.#draining = draining;
+    if (!draining) this.#enough.abort();
   }
 
   async #until(isReached: () => boolean, signal: AbortSignal | undefined): Promise<void> {
@@ -449,7 +469,10 @@ export class SupervisedServer {
     this.#restart = undefined;
     this.#healthChecks.abort();
     this.#enter("stopping", why);
+    this.#enough = new AbortController();
     const way: StopWay = {
+      draining: isOrdered && !this.#isAsked ? this.#draining : undefined,
+      enough: this.#enough.signal,
       signal: this.#isAsked ? undefined : signal,
       killAfter,
       hurry: this.#hurry.signal,
@@ -473,7 +496,7 @@ export class SupervisedServer {
     if (pid !== undefined) await killLeftovers(pid, this.#around.table);
     const by = isOrdered || this.#record.rest || !process || pid === undefined
       ? undefined
-      : await this.#around.shutDownBy(this.id, { pid, startedAt: process.startedAt });
+      : await this.#around.shutDownBy(this.id, { ...process, pid });
     // From here on without giving way, since an order may come at any time.
     const upFor = process?.upSince === undefined ? 0 : end.at - process.upSince;
     if (process) removeClaim({ ...this.#around.identity, marker: process.marker });

@@ -544,3 +544,30 @@ test("says which servers it has when another one is named", async () => {
       'supervisor-test has no server shop1: "gxensemble control list-servers" shows those it has',
   });
 });
+
+test("lets a server finish its work before it stops, until it is told to stop at once", async () => {
+  await using supervisor = new TestSupervisor();
+  const processes = await supervisor.open();
+  const script = `trap 'echo drains' USR2; trap 'echo stops; exit 0' TERM
+    echo runs; while :; do [ -e finished ] && exit 3; sleep 0.02; done`;
+  processes.configure([planOf("a", script, { workingDirectory: supervisor.directory })]);
+  const has = async (word: string) => {
+    while (!(await supervisor.output("a")).includes(word)) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  await has("runs");
+  const draining = { signal: "SIGUSR2", timeout: 60_000 } as const;
+  processes.restart("a", { by: "me", draining });
+  await has("drains");
+  processes.stop("a", { by: "me" });
+  await processes.whenStopped("a");
+  assert.match(await supervisor.output("a"), /stops/);
+  processes.start("a");
+  await has("stops\nruns");
+  processes.stop("a", { by: "me", draining });
+  await Deno.writeTextFile(`${supervisor.directory}/finished`, "");
+  await processes.whenStopped("a");
+  assert.equal(processes.report("a").lastExit?.code, 3);
+  assert.equal((await supervisor.output("a")).match(/stops/g)?.length, 1);
+});
