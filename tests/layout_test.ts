@@ -161,6 +161,11 @@ Deno.test("ping loads no module of Node.js that takes long to load", async () =>
   assert.deepEqual([...loaded].filter((name) => !cheap.includes(name)), []);
 });
 
+Deno.test("ping without -s loads nothing of a supervisor", () => {
+  const files = loadedWith("cli/command_tree.ts", "cli/kit/server_set.ts");
+  assert.deepEqual([...files].filter((file) => /^supervisor\/|supervisor_way/.test(file)), []);
+});
+
 Deno.test("only mod.ts re-exports", async () => {
   for await (const folder of ["cli", "observer", "registry", "runtime", "supervisor", "testing"]) {
     for await (const file of sourcesBelow(folder)) {
