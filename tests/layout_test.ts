@@ -11,8 +11,10 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   "cli": ["cli/commands"],
   "cli/commands": [
     ...["cli/executables", "cli/observer", "cli/doctor", "cli/top", "cli/repl", "cli/completion"],
+    "cli/rotation",
   ],
   "cli/doctor": ["cli/kit"],
+  "cli/rotation": ["cli/kit"],
   "cli/top": ["cli/kit"],
   "cli/completion": ["cli/kit"],
   "cli/repl": ["cli/repl/editor"],

@@ -7,29 +7,64 @@ import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typing
 import { findPlaces } from "../../runtime/home/paths.ts";
 import { formatNotation, keyword } from "../../runtime/notation.ts";
 import { examples } from "../kit/help_text.ts";
-import { forceOption, jsonOption, type OutputOptions, viewOption } from "../kit/options.ts";
+import {
+  forceOption,
+  jsonOption,
+  type OutputOptions,
+  passphraseFileOption,
+  registryOption,
+  viewOption,
+} from "../kit/options.ts";
 import { printJson, printLine, printNotice } from "../kit/output.ts";
+import {
+  abortRotationOption,
+  isRotation,
+  requireRotation,
+  rotateOption,
+  type RotationChoice,
+  rotationStatusOption,
+} from "../kit/rotation_options.ts";
 
-/** Generates the cookie of the ensemble, or prints its fingerprint. */
+/** Generates the cookie of the ensemble, prints its fingerprint, or replaces it while servers run. */
 export function cookieCommand(): CommandUnknownOpts {
   return new Command("cookie").description("generate a new ensemble cookie")
     .addOption(forceOption("replace a cookie that exists"))
     .addOption(viewOption())
     .addOption(jsonOption())
+    .addOption(rotateOption("cookie"))
+    .addOption(rotationStatusOption())
+    .addOption(abortRotationOption())
+    .addOption(passphraseFileOption())
+    .addOption(registryOption())
     .addHelpText(
       "after",
       examples(
         ["make the cookie, once, before the first server starts", "gxensemble cookie"],
+        ["replace the cookie while servers run", "gxensemble cookie --rotate"],
         ["replace the cookie; then restart all servers", "gxensemble cookie -f"],
         ["show the fingerprint, to compare two hosts", "gxensemble cookie --view"],
       ),
     )
     .action(async (options, command) => {
       if (options.view) return await view(options);
-      if (options.json) command.error("--json requires --view");
+      if (isRotation(options)) return await rotate(options);
+      requireRotation(options, command);
+      if (options.passphraseFile !== undefined) {
+        command.error("--passphrase-file requires --rotate, --status or --abort");
+      }
       const { createCookie } = await import("../../runtime/home/cookie.ts");
       printNotice(`the ensemble's cookie is in ${await createCookie(findPlaces(), options)}`);
     });
+}
+
+async function rotate(options: RotationChoice): Promise<void> {
+  const { rotateAsTold } = await import("../rotation/secret_rotation.ts");
+  const { generateCookie } = await import("../../runtime/home/cookie.ts");
+  await rotateAsTold({
+    ...options,
+    name: "cookie",
+    make: () => Promise.resolve(generateCookie()),
+  });
 }
 
 /**

@@ -11,10 +11,16 @@ import { askPassphrase, type PassphraseOptions } from "./prompts.ts";
 /** The key of the administrator at each console: it is unlocked once. */
 const unlockedAt = new WeakMap<ActorServer, { key?: Promise<CryptoKey> | undefined }>();
 
+/** Which private key an administrator has, and its passphrase. */
+export interface AdministratorOptions extends PassphraseOptions {
+  /** Whether it is the next one, while the key pair is rotated. */
+  readonly isNext?: boolean;
+}
+
 /** Runs work that may require a capability. Asks for the passphrase only if needed, and once. */
 export class Administrator {
   readonly #console: ActorServer;
-  readonly #options: PassphraseOptions;
+  readonly #options: AdministratorOptions;
   readonly #unlocked: { key?: Promise<CryptoKey> | undefined };
   readonly #elevations = new Map<string, Promise<void>>();
 
@@ -30,11 +36,12 @@ export class Administrator {
   asksAgain = false;
 
   /** An administrator who works through a console; or `other`, with a console of its own. */
-  constructor(console: ActorServer, options: PassphraseOptions, other?: Administrator) {
+  constructor(console: ActorServer, options: AdministratorOptions, other?: Administrator) {
     this.#console = console;
     this.#options = options;
-    const unlocked = other ? other.#unlocked : unlockedAt.get(console) ?? {};
-    unlockedAt.set(console, this.#unlocked = unlocked);
+    const known = options.isNext ? undefined : unlockedAt.get(console);
+    this.#unlocked = other ? other.#unlocked : known ?? {};
+    if (!options.isNext) unlockedAt.set(console, this.#unlocked);
   }
 
   /**
@@ -50,7 +57,7 @@ export class Administrator {
   ): Promise<Result> {
     let hasKey = true;
     const unlock = async () => {
-      hasKey = await hasPrivateKey();
+      hasKey = this.#options.isNext || await hasPrivateKey();
       return hasKey ? await this.#unlock() : undefined;
     };
     // One at a time in each server, since a new challenge replaces the previous one.
@@ -90,9 +97,13 @@ export class Administrator {
   }
 
   async #openKey(): Promise<CryptoKey> {
-    const { openAdminPrivateKey } = await import("../../runtime/pki/admin_key.ts");
-    const message = "passphrase of the administrator key:";
-    return await openAdminPrivateKey(
+    const { openAdminPrivateKey, openNextAdminPrivateKey } = await import(
+      "../../runtime/pki/admin_key.ts"
+    );
+    const { isNext } = this.#options;
+    const message = `passphrase of the ${isNext ? "next " : ""}administrator key:`;
+    const open = isNext ? openNextAdminPrivateKey : openAdminPrivateKey;
+    return await open(
       findPlaces(),
       () => this.runPrompt(() => askPassphrase(message, this.#options)),
     );

@@ -4,7 +4,7 @@
  * @module
  */
 import { EnsembleError, InvalidInputError } from "../errors.ts";
-import { readSecretFile, writeWhole } from "./files.ts";
+import { isThere, readSecretFile, writeWhole } from "./files.ts";
 import type { Places } from "./paths.ts";
 
 /** As long as the output of SHA-256, the hash that handshakes are authenticated with. */
@@ -30,16 +30,22 @@ export async function createCookie(
   options: CreateCookieOptions = {},
 ): Promise<string> {
   const path = places.cookie;
+  // What cannot be looked at cannot be written either, which is said below.
+  if (await isThere(places.nextCookie).catch(() => false)) {
+    throw new EnsembleError(
+      `a rotation is under way: there is ${places.nextCookie}: finish it with "gxensemble cookie --rotate", or give it ` +
+        `up with "gxensemble cookie --abort"`,
+    );
+  }
   try {
     await Deno.mkdir(places.directory, { recursive: true, mode: 0o700 });
-    const cookie = crypto.getRandomValues(new Uint8Array(COOKIE_BYTES));
-    await writeWhole(path, cookie, { mode: 0o600, replace: options.force ?? false });
+    await writeWhole(path, generateCookie(), { mode: 0o600, replace: options.force ?? false });
     return path;
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) {
       throw new EnsembleError(
         `a cookie exists already: ${path}: to replace it, run "gxensemble cookie -f"; then copy the new one to ` +
-          `all servers and restart them`,
+          `all servers and restart them; to replace it while they run, run "gxensemble cookie --rotate"`,
         { cause: error },
       );
     }
@@ -103,6 +109,21 @@ async function readCookieFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
   const cookie = await readSecretFile(path, "cookie");
   if (cookie.length === COOKIE_BYTES) return cookie;
   throw new EnsembleError(`not a cookie: ${path}: ${whatIsWrong(cookie)}`);
+}
+
+/**
+ * Checks the contents of the file of a cookie.
+ *
+ * @throws {InvalidInputError} if they are no cookie.
+ */
+export function requireCookie(contents: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (contents.length === COOKIE_BYTES) return new Uint8Array(contents);
+  throw new InvalidInputError(`not a cookie: ${whatIsWrong(contents)}`);
+}
+
+/** Makes a cookie. */
+export function generateCookie(): Uint8Array<ArrayBuffer> {
+  return crypto.getRandomValues(new Uint8Array(COOKIE_BYTES));
 }
 
 /**

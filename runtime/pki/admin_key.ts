@@ -4,7 +4,14 @@
  * @module
  */
 import { EnsembleError, InvalidInputError } from "../errors.ts";
-import { isThere, readRegularFile, readSecretFile, unreadable, writeWhole } from "../home/files.ts";
+import {
+  isThere,
+  readRegularFile,
+  readSecretFile,
+  syncDirectoryOf,
+  unreadable,
+  writeWhole,
+} from "../home/files.ts";
 import type { Places } from "../home/paths.ts";
 import { publicKeyFingerprint } from "../server/credentials.ts";
 import { decodePem, encodePem, openPrivateKey, sealPrivateKey } from "./pem.ts";
@@ -43,11 +50,14 @@ export async function createAdminKey(
 ): Promise<void> {
   const replace = options.force ?? false;
   await Deno.mkdir(places.directory, { recursive: true, mode: 0o700 });
+  if (await isThere(places.nextAdminPublicKey)) {
+    throw new EnsembleError(
+      `a rotation is under way: there is ${places.nextAdminPublicKey}: finish it with "gxensemble admin --rotate", or ` +
+        `give it up with "gxensemble admin --abort"`,
+    );
+  }
   if (!replace) await requireNoAdminKey(places);
-  const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
-  const { privateKey, publicKey } = pair as CryptoKeyPair;
-  const sealed = await sealPrivateKey(privateKey, options.passphrase);
-  const open = encodePem("PUBLIC KEY", await crypto.subtle.exportKey("spki", publicKey));
+  const { sealed, open } = await generateSealedPair(options.passphrase);
   try {
     // The private key first: with a public key but no private key, no one could administer the
     // servers.
@@ -180,7 +190,22 @@ export async function openAdminPrivateKey(
   places: Places,
   passphrase: () => Promise<string>,
 ): Promise<CryptoKey> {
-  const path = places.adminPrivateKey;
+  return await openKeyFile(places.adminPrivateKey, passphrase);
+}
+
+/**
+ * Opens the private key that belongs to the next public key.
+ *
+ * @throws {EnsembleError} as {@linkcode openAdminPrivateKey} does.
+ */
+export async function openNextAdminPrivateKey(
+  places: Places,
+  passphrase: () => Promise<string>,
+): Promise<CryptoKey> {
+  return await openKeyFile(places.nextAdminPrivateKey, passphrase);
+}
+
+async function openKeyFile(path: string, passphrase: () => Promise<string>): Promise<CryptoKey> {
   let text: string;
   try {
     const bytes = await readSecretFile(path, "administrators' private key");
@@ -192,10 +217,55 @@ export async function openAdminPrivateKey(
   return await openPrivateKey({ path, text, algorithm: { name: "Ed25519" }, passphrase });
 }
 
+/**
+ * Makes the next key pair: writes its private key, and returns its public key, which becomes the
+ * next one when that is written.
+ *
+ * @returns SPKI PEM.
+ */
+export async function makeNextAdminKey(places: Places, passphrase: string): Promise<string> {
+  const { sealed, open } = await generateSealedPair(passphrase);
+  await writeWhole(places.nextAdminPrivateKey, sealed, { mode: 0o600, replace: true });
+  return open;
+}
+
+/**
+ * Has the next private key take the place of the current one, whose public key is given up. Does
+ * nothing if there is no next one.
+ */
+export async function useNextAdminPrivateKey(places: Places): Promise<void> {
+  try {
+    const next = await readSecretFile(places.nextAdminPrivateKey, "administrators' private key");
+    await writeWhole(places.adminPrivateKey, next, { mode: 0o600, replace: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Removes the file of the next private key, if there is one. */
+export async function removeNextAdminPrivateKey(places: Places): Promise<void> {
+  try {
+    await Deno.remove(places.nextAdminPrivateKey);
+    await syncDirectoryOf(places.nextAdminPrivateKey);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+async function generateSealedPair(
+  passphrase: string,
+): Promise<{ readonly sealed: string; readonly open: string }> {
+  const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
+  const { privateKey, publicKey } = pair as CryptoKeyPair;
+  const sealed = await sealPrivateKey(privateKey, passphrase);
+  const open = encodePem("PUBLIC KEY", await crypto.subtle.exportKey("spki", publicKey));
+  return { sealed, open };
+}
+
 function pairExists(places: Places): EnsembleError {
   return new EnsembleError(
     `an administrator key pair exists already: ${places.adminPublicKey} and ` +
       `${places.adminPrivateKey}: to replace it, run "gxensemble admin -f"; servers enforce the new one ` +
-      `after they are restarted`,
+      `after they are restarted; to replace it while they run, run "gxensemble admin --rotate"`,
   );
 }

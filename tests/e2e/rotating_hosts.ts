@@ -1,0 +1,68 @@
+/**
+ * Hosts with files of their own, between which a secret is rotated.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { RunningEnsemble, RunningProcess } from "./running_ensemble.ts";
+
+const source = (path: string) => JSON.stringify(`${new URL(`../../${path}`, import.meta.url)}`);
+
+/** A program that is the supervisor of its host, as far as a rotation needs one. */
+const SUPERVISOR = `
+  import { startServer } from ${source("mod.ts")};
+  import { findPlaces } from ${source("runtime/home/paths.ts")};
+  import { serveSecretFiles } from ${source("supervisor/secret_files.ts")};
+  await startServer(Deno.args[0], {
+    roles: ["supervisor"],
+    listen: Deno.args.slice(1),
+    prepare: (server) => serveSecretFiles(server, findPlaces()),
+  });
+`;
+
+/** Files of another host: its own directory of the ensemble's files. */
+export async function otherHost(ensemble: RunningEnsemble, name: string): Promise<string> {
+  const path = `${ensemble.places.directory}/${name}`;
+  const { code } = await new Deno.Command("cp", { args: ["-a", ensemble.places.gerbilPath, path] })
+    .output();
+  assert.equal(code, 0);
+  return path;
+}
+
+/** Starts processes, or runs commands, with the files of another host. */
+export async function on<Result>(
+  ensemble: RunningEnsemble,
+  gerbilPath: string,
+  start: () => Promise<Result>,
+): Promise<Result> {
+  const { environment } = ensemble.places;
+  const own = environment.GERBIL_PATH!;
+  environment.GERBIL_PATH = gerbilPath;
+  try {
+    return await start();
+  } finally {
+    environment.GERBIL_PATH = own;
+  }
+}
+
+/** Starts the supervisor of the host whose files are used. */
+export async function startSupervisor(
+  ensemble: RunningEnsemble,
+  id: string,
+  ...listen: string[]
+): Promise<RunningProcess> {
+  const program = await ensemble.write("supervisor.ts", SUPERVISOR);
+  const supervisor = ensemble.spawnDeno("run", "-A", "--no-check", program, id, ...listen);
+  await supervisor.logged(/is in the registry$/);
+  return supervisor;
+}
+
+/** Whether a file exists. */
+export async function exists(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
+}
+
+/** The cookie in the files of a host. */
+export function cookieOf(gerbilPath: string): Uint8Array {
+  return Deno.readFileSync(`${gerbilPath}/ensemble/cookie`);
+}
