@@ -209,7 +209,7 @@ export interface Silence {
    * open connection.
    */
   readonly stage: "connect" | "handshake" | "request";
-  /** The address at which it is reached, as a URL. */
+  /** The address at which it is reached, as a URL; or through which supervisor. */
   readonly address: string;
 }
 

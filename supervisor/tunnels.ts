@@ -29,8 +29,8 @@ import { connectTo, UnreachableError } from "../runtime/wire/transport.ts";
 const SUPERVISOR = "supervisor";
 
 /** The most tunnels at once: in all, and of one connection. */
-const MAX_TUNNELS = 256;
-const MAX_OF_ONE = 128;
+const MAX_TUNNELS = 1_024;
+const MAX_OF_ONE = 512;
 
 /**
  * A tunnel through which nothing has gone for so long is closed, in ms. Two servers send heartbeats

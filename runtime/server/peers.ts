@@ -8,7 +8,6 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { within } from "../timeout.ts";
 import type { Silence } from "../errors.ts";
 import type { LineLimit } from "../line_limit.ts";
-import type { Address } from "../wire/address.ts";
 import { Outbox } from "../wire/frames.ts";
 import { HARD_LIMIT, HIGH_WATER_MARK } from "../wire/limits.ts";
 import type { Connection } from "./connection.ts";
@@ -23,8 +22,8 @@ export class Peer {
   connection: Connection | undefined;
   /** The pending attempt to connect, if any. */
   attempt: Promise<void> | undefined;
-  /** The address being dialed. */
-  dialling: Address | undefined;
+  /** Where it is being dialed, for errors. */
+  dialling: string | undefined;
   /** The step that timed out in the last attempt. */
   silence: Silence | undefined;
   /** This server's own handshake with the peer, from hello to answer. */

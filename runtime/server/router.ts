@@ -251,14 +251,19 @@ export class Router implements Route, Connections {
   silence(server: string): Silence | undefined {
     const peer = this.#peers.get(server);
     if (peer?.connection) {
-      const { address } = peer.connection.session;
-      return { server, stage: "request", address: formatAddressUrl(address) };
+      const { address, via } = peer.connection.session;
+      const place = via === undefined ? formatAddressUrl(address) : socketThrough(via);
+      return { server, stage: "request", address: place };
     }
     if (peer?.dialling) {
       const stage = peer.outgoing ? "handshake" : "connect";
-      return { server, stage, address: formatAddressUrl(peer.dialling) };
+      return { server, stage, address: peer.dialling };
     }
-    return peer?.attempt && server !== REGISTRY_ID ? this.silence(REGISTRY_ID) : undefined;
+    if (!peer?.attempt || server === REGISTRY_ID) return undefined;
+    const supervisor = this.#way?.supervisor;
+    return this.silence(
+      supervisor === undefined || supervisor === server ? REGISTRY_ID : supervisor,
+    );
   }
 
   /** Flushes and closes all connections, within `timeout` ms. */
@@ -432,7 +437,7 @@ export class Router implements Route, Connections {
         failures.push(new EnsembleError(`${formatAddressUrl(address)}: ${why}`));
         continue;
       }
-      peer.dialling = address;
+      peer.dialling = formatAddressUrl(address);
       try {
         const timeout = isRegistry ? REGISTRY_PATIENCE : undefined;
         if (await this.#dial(peer, address, { registered: instance, timeout })) return true;
@@ -477,13 +482,14 @@ export class Router implements Route, Connections {
         closeStream(stream);
         throw new DisconnectedError(`the connection to ${supervisor} was lost`);
       }
-      const address = peer.dialling = session.address;
+      const { address } = session;
+      peer.dialling = socketThrough(supervisor);
       return await this.#greet(stream, { peer, address, place: `through ${supervisor}` });
     } catch (error) {
       if (peer.connection) return true;
       const stage = unansweredStage(error);
       if (stage && peer.dialling) {
-        peer.silence ??= { server: peer.id, stage, address: formatAddressUrl(peer.dialling) };
+        peer.silence ??= { server: peer.id, stage, address: peer.dialling };
       }
       failures.push(error as Error);
       return false;
@@ -697,6 +703,11 @@ export class Router implements Route, Connections {
 function isSamePlace(one: Located, other: Located): boolean {
   const urls = ({ addresses }: Located) => addresses.map(formatAddressUrl).join(" ");
   return sameInstance(one.instance, other.instance) && urls(one) === urls(other);
+}
+
+/** The place of a server that is reached through a supervisor, for errors. */
+function socketThrough(supervisor: string): string {
+  return `its socket through ${supervisor}`;
 }
 
 /** The error code for an unreachable server. */

@@ -25,15 +25,15 @@ async function startEnsemble(
   await options.prepare?.(ensemble);
   const registry = await ensemble.startRegistry();
   const supervisor = ensemble.spawnDeno(...supervisorAt(`tcp://127.0.0.1:${freePort()}`));
-  await Promise.all([
-    supervisor.logged(/is in the registry$/),
+  const [web1] = await Promise.all([
     ensemble.startServer("web1", ["--roles", "web"]),
+    supervisor.logged(/is in the registry$/),
   ]);
-  return { ensemble, registry, supervisor };
+  return { ensemble, registry, supervisor, web1 };
 }
 
 Deno.test("with -s a command reaches a server through the supervisor of its host", async () => {
-  const { ensemble, registry, supervisor } = await startEnsemble();
+  const { ensemble, registry, supervisor, web1 } = await startEnsemble();
   await using _ = ensemble;
   const through = ["-s", ID];
   const peers = await ensemble.lines(
@@ -84,6 +84,14 @@ Deno.test("with -s a command reaches a server through the supervisor of its host
   );
   assert.equal((await ensemble.run("ping", "-s", "a/b", "web1")).code, 2);
   assert.equal((await ensemble.run("shutdown", "-f", ...through)).code, 2);
+
+  // A server that is stopped is named as such.
+  web1.signal("SIGSTOP");
+  assert.match(
+    await ensemble.failure("ping", ...through, "--timeout", "0.5", "web1"),
+    /it accepts connections at its socket through supervisor-host1 but does not answer the handshake; web1 \(pid \d+ on host \S+\) is stopped/,
+  );
+  web1.signal("SIGCONT");
 
   // It goes on when the registry has ended: the supervisor is found at its socket.
   registry.signal("SIGKILL");

@@ -375,8 +375,8 @@ Deno.test("a supervisor has so many tunnels of one client, and no more", async (
   await using raw = await withSocket();
   const { tunnels } = raw;
   const open = () => tunnels({ type: "open", server: "target" });
-  for (let i = 1; i < 128; i++) assert.equal((await open()).failed, false);
-  assert.match(Deno.inspect((await open()).message), /128 tunnels are open already/);
+  for (let i = 1; i < 512; i++) assert.equal((await open()).failed, false);
+  assert.match(Deno.inspect((await open()).message), /512 tunnels are open already/);
   await tunnels({ type: "close", tunnel: raw.tunnel });
   assert.equal((await open()).failed, false);
 });
