@@ -14,7 +14,9 @@ import {
   granted,
 } from "../runtime/server/administered_ensemble.ts";
 import { CapturedLogs } from "../runtime/server/captured_logs.ts";
-import { LocalEnsemble, refTo } from "../runtime/server/local_ensemble.ts";
+import { MadeAuthority } from "../runtime/wire/made_authority.ts";
+import type { Address } from "../../runtime/wire/address.ts";
+import { anyPort, LocalEnsemble, refTo } from "../runtime/server/local_ensemble.ts";
 import { portOf, startSupervisor, startThrough, SUPERVISOR_ID } from "./tunnelled_host.ts";
 
 async function withHost(options: Parameters<typeof startSupervisor>[1] = {}) {
@@ -260,6 +262,36 @@ Deno.test("a client through a tunnel has no capability by its id", async () => {
   const client = await startThrough(ensemble, { id: "console-1" });
   await elevated(client, supervisor, "supervisor");
   assert.deepEqual(await granted(client, vault), []);
+});
+
+Deno.test("over tls the console's certificate opens a tunnel, and gives nothing behind it", async () => {
+  const authority = await MadeAuthority.create();
+  const ensemble = new AdministeredEnsemble();
+  await using _ = ensemble;
+  await ensemble.startRegistry();
+  const supervisor = await startSupervisor(ensemble, {
+    listen: [{ ...anyPort(), kind: "tls" } as Address],
+    tls: await authority.credentials(SUPERVISOR_ID),
+  });
+  const vault = await ensemble.startVault("target");
+  const start = async (...capabilities: string[]) => {
+    const uris = capabilities.map((each) => `cap:${each}`);
+    const tls = await authority.credentials("console", { uris });
+    return await startThrough(ensemble, { tls });
+  };
+  const without = await start("loader");
+  await assert.rejects(
+    without.connect("target"),
+    /is not authorized for tunnel in supervisor-host1: it takes the capability supervisor/,
+  );
+  const client = await start("supervisor", "loader");
+  assert.equal(client.session(SUPERVISOR_ID)?.address.kind, "tls");
+  assert.deepEqual(await granted(client, vault), []);
+  assert.equal(vault.session(client.id)?.certified, undefined);
+  assert.deepEqual([...supervisor.session(client.id)!.capabilities].sort(), [
+    "loader",
+    "supervisor",
+  ]);
 });
 
 Deno.test("a supervisor cannot pass another server, or another instance, off as the one wanted", async () => {
