@@ -11,6 +11,7 @@ import { caCommand } from "./commands/ca.ts";
 import { callCommand, tellCommand } from "./commands/call.ts";
 import { compileCommand } from "./commands/compile.ts";
 import { completeCommand, completionsCommand } from "./commands/completions.ts";
+import { configCommand } from "./commands/config.ts";
 import { cookieCommand } from "./commands/cookie.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { drainCommand, undrainCommand } from "./commands/drain.ts";
@@ -81,6 +82,7 @@ export function commandTree(): CommandUnknownOpts {
     adminCommand(),
     caCommand(),
     envCommand(),
+    configCommand(),
     completionsCommand(),
     helpCommand(),
   ];

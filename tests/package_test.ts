@@ -42,6 +42,7 @@ Deno.test("the package can be published, and contains only what its users need",
     "observer",
     "registry",
     "runtime",
+    "supervisor",
     "testing",
   ]);
 });

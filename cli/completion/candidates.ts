@@ -77,6 +77,8 @@ export interface LiveNames {
   authorized(place: Place, server: string): Promise<Candidate[]>;
   /** The servers in the file `known-servers`, each with its addresses. */
   known(place: Place): Promise<Candidate[]>;
+  /** The registry and the servers in a configuration, each with its role. */
+  configured(place: Place, file: string | undefined): Promise<Candidate[]>;
   /** The servers that have valid certificates. */
   certified(place: Place): Promise<Candidate[]>;
 }
@@ -148,6 +150,10 @@ async function fromSource(
       return named(line, "supervisor", await live.supervisors(place));
     case "certified":
       return named(line, "server", await live.certified(place));
+    case "configured servers": {
+      const [file] = valuesOf(line, "--config", (text) => text);
+      return named(line, "server", await live.configured(place, file));
+    }
     case "known":
       return named(line, "server", await live.known(place));
     case "actors": {

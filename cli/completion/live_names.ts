@@ -15,7 +15,7 @@ import { findPlaces } from "../../runtime/home/paths.ts";
 import { formatAddressUrl } from "../../runtime/wire/address.ts";
 import { within } from "../../runtime/timeout.ts";
 import { startConsole } from "../kit/console.ts";
-import { RUNNING_STATES } from "../kit/options.ts";
+import { configurationPath, RUNNING_STATES } from "../kit/options.ts";
 import type { ServerSet } from "../kit/server_set_options.ts";
 import type { Candidate, LiveNames, Place } from "./candidates.ts";
 
@@ -128,6 +128,24 @@ export const liveNames: LiveNames = {
         word: id,
         description: addresses.map(formatAddressUrl).join(", "),
       }));
+    } catch {
+      return [];
+    }
+  },
+
+  async configured(place, file) {
+    enter(place);
+    const { readConfiguration } = await import(
+      "../../supervisor/configuration/configuration_reading.ts"
+    );
+    try {
+      const path = configurationPath({ config: file });
+      const { configuration } = await readConfiguration(path);
+      const { registry, servers = [] } = configuration ?? {};
+      return [
+        ...servers.map(({ id, role }) => ({ word: id, description: role })),
+        ...registry ? [{ word: registry.id, description: "the registry" }] : [],
+      ];
     } catch {
       return [];
     }

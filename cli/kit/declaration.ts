@@ -73,6 +73,8 @@ export type Source =
   | "authorized"
   /** The servers in the file `known-servers`. */
   | "known"
+  /** The processes in the configuration of the host. */
+  | "configured servers"
   /** The servers that have certificates which can be revoked. */
   | "certified"
   /** A role that servers have. */

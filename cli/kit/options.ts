@@ -33,6 +33,7 @@ import {
   parseLogLevel,
 } from "../../runtime/home/log_options.ts";
 import { parseSeconds } from "../../runtime/measures.ts";
+import { findPlaces } from "../../runtime/home/paths.ts";
 import { formatNotation, parseSymbols, symbol } from "../../runtime/notation.ts";
 import { checkCapabilities } from "../../runtime/server/capability_names.ts";
 import type { ServerState } from "../../runtime/server/registry_protocol.ts";
@@ -140,6 +141,28 @@ export const passphraseFileOption = () =>
       "file whose first line is the passphrase; by default you are asked for it",
     ),
   );
+
+// Commands about the configuration of a host.
+
+/** The option of the commands that read the configuration of a host. */
+export interface ConfigOptions {
+  /** The file. Default: `ensemble.jsonc` in the state directory. */
+  config?: string | undefined;
+}
+
+/** `--config`. */
+export const configOption = () =>
+  completing(
+    "files",
+    new Option("--config <file>", "the configuration of the host's supervisor")
+      .default<string | undefined>(undefined, "$GERBIL_PATH/ensemble/ensemble.jsonc"),
+  );
+
+/** The absolute path of the configuration. */
+export function configurationPath({ config }: ConfigOptions): string {
+  if (config === "") throw new InvalidInputError("the name of the configuration is empty");
+  return config === undefined ? findPlaces().configuration : resolve(config);
+}
 
 // Commands that talk to servers.
 

@@ -71,6 +71,11 @@ export class Places {
     return `${this.directory}/cookie.next`;
   }
 
+  /** The configuration of the host's supervisor. */
+  get configuration(): string {
+    return `${this.directory}/ensemble.jsonc`;
+  }
+
   /** The file `known-servers`. */
   get knownServers(): string {
     return `${this.directory}/known-servers`;

@@ -146,7 +146,7 @@ const PROCESS = {
   http: optional(
     either(
       text({
-        expected: "an address for HTTP, host:port, or a port",
+        expected: "host:port",
         check: parseHttpAddress,
         examples: ["9100", "0.0.0.0:9100"],
       }),

@@ -35,7 +35,7 @@ export interface Shape<out Value> {
   readonly types: readonly NodeType[];
   /** The schema. */
   readonly schema: JsonSchema;
-  /** The fields of an object, by name. */
+  /** The fields of an object, or of each object in it, by name. */
   readonly fields?: Fields | undefined;
   /** Whether it takes any text. */
   readonly isFree?: boolean | undefined;
@@ -265,6 +265,7 @@ export function list<Item>(item: Shape<Item>, { most = 1_000 } = {}): Shape<Item
   return {
     expected: `a list, each item ${item.expected}`,
     types: ["array"],
+    fields: item.fields,
     schema: { type: "array", items: item.schema, maxItems: most },
     read(place) {
       const items = place.node.children ?? [];

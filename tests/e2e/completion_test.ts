@@ -50,6 +50,7 @@ const NAMES: LiveNames = {
   typesOfGroup: () => words(),
   authorized: () => words(),
   known: () => words(),
+  configured: () => words(),
   certified: () => words(),
 };
 

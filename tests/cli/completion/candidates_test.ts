@@ -154,6 +154,20 @@ Deno.test("completion offers supervisors after -s and --supervisor", async () =>
   ]);
 });
 
+Deno.test("the servers of a configuration are completed, from the file that the line names", async () => {
+  const asked: unknown[] = [];
+  const live = {
+    configured: (_: unknown, file: string | undefined) => {
+      asked.push(file);
+      return Promise.resolve([{ word: "shop1", description: "shop" }]);
+    },
+  } as unknown as LiveNames;
+  const fish = (...words: string[]) => answer(commandTree(), { shell: "fish", words, live });
+  assert.deepEqual(await fish("config", "show", "--server", ""), ["server", "shop1\tshop"]);
+  await fish("config", "show", "--config", "a.jsonc", "--server", "s");
+  assert.deepEqual(asked, [undefined, "a.jsonc"]);
+});
+
 Deno.test("completion offers nothing when there is nothing to know or to add", async () => {
   for (
     const words of [

@@ -505,7 +505,6 @@ export const MISTAKES: readonly Mistake[] = [
     reported: [
       '2:26: registry.lease: expected a duration from 2s to 1h, such as "30s" or "10m", not "1s"',
     ],
-    isInSchema: true,
   },
   {
     name: "an option of servers for the registry",
