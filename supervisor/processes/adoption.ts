@@ -12,6 +12,9 @@ import type { RecordedProcess, ServerRecord } from "./state_file.ts";
 
 const logger = getLogger(["gxensemble", "supervisor"]);
 
+/** How exactly the start of a process is known that has only claimed its run, in ms. */
+const CLAIM_TIME = 10_000;
+
 /** The hash of a configuration that is not known, so that its process is outdated. */
 const UNKNOWN_HASH = "";
 
@@ -72,7 +75,7 @@ export async function findChildren(
     logger.warn("{server} has a process that was not recorded: {pid}", { server, pid });
     running.set(
       server,
-      new AdoptedChild(entry, { table, marker, startedAt: Date.now(), hash: UNKNOWN_HASH }),
+      new AdoptedChild(entry, { table, marker, startedAt: entry.startedAt, hash: UNKNOWN_HASH }),
     );
     ended.delete(server);
   }
@@ -80,22 +83,19 @@ export async function findChildren(
 }
 
 /**
- * Removes the claims of earlier runs, after their processes were found. Those that a run of the
- * supervisor made itself are kept for an hour: a process that was about to start still meets them.
+ * The claims of earlier runs that are no longer needed once their processes are recorded. Those that
+ * a run of the supervisor made itself are kept for an hour: a process that was about to start still
+ * meets them.
  */
-export function removeClaims(directory: string): void {
-  for (const { name } of Deno.readDirSync(directory)) {
-    if (!name.startsWith(CLAIM)) continue;
+export function oldClaims(directory: string): string[] {
+  return [...Deno.readDirSync(directory)].flatMap(({ name }) => {
+    if (!name.startsWith(CLAIM)) return [];
     const path = claimPath({ directory, marker: name.slice(CLAIM.length) });
-    try {
-      // Processes write their ids to them.
-      const { size, mtime } = Deno.statSync(path);
-      const isOld = Date.now() - (mtime?.getTime() ?? 0) > KEPT_CLAIM;
-      if (size > 0 || isOld) Deno.removeSync(path);
-    } catch {
-      // It stays, and does no harm.
-    }
-  }
+    // Processes write their ids to them.
+    const { size, mtime } = Deno.statSync(path);
+    const isOld = Date.now() - (mtime?.getTime() ?? 0) > KEPT_CLAIM;
+    return size > 0 || isOld ? [path] : [];
+  });
 }
 
 /** Whether the process of a run has claimed it. If not, the run is claimed here. */
@@ -126,7 +126,10 @@ async function findProcess(
   if (ownPid === undefined || !isSameKernel(kernel)) return undefined;
   const entry = (await table.find([ownPid])).get(ownPid);
   if (!entry || entry.group !== ownPid) return undefined;
-  if (startTime !== undefined ? entry.startTime !== startTime : pid !== undefined) return undefined;
+  const isSame = startTime === undefined
+    ? Math.abs(entry.startedAt - startedAt) < CLAIM_TIME
+    : entry.startTime === startTime;
+  if (!isSame) return undefined;
   return new AdoptedChild(entry, { table, marker, startedAt, hash });
 }
 

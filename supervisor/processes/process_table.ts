@@ -19,6 +19,8 @@ export interface ProcessEntry {
    * system, it identifies a process.
    */
   readonly startTime: string;
+  /** The same in ms since 1970. */
+  readonly startedAt: number;
   /** Its resident memory, in bytes. */
   readonly rss: number;
 }
@@ -49,9 +51,13 @@ export function membersOf(
   return processes.filter(({ group, session }) => group === leader || session === leader);
 }
 
+/** How often to look for an environment that is empty. The pauses grow by a millisecond each. */
+const ATTEMPTS = 10;
+
 /** Reads `/proc`, which takes about 30 us for each process. */
 export class ProcTable implements ProcessTable {
   readonly #pageSize = pageSize();
+  readonly #bootTime = bootTime();
 
   /** @inheritdoc */
   find(pids: readonly number[]): Promise<ReadonlyMap<number, ProcessEntry>> {
@@ -72,16 +78,21 @@ export class ProcTable implements ProcessTable {
   }
 
   /** @inheritdoc */
-  variable(pid: number, name: string): Promise<string | undefined> {
-    let text: string;
-    try {
-      text = Deno.readTextFileSync(`/proc/${pid}/environ`);
-    } catch {
-      // It has ended, or belongs to another user.
-      return Promise.resolve(undefined);
+  async variable(pid: number, name: string): Promise<string | undefined> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      let text: string;
+      try {
+        text = Deno.readTextFileSync(`/proc/${pid}/environ`);
+      } catch {
+        return undefined; // It has ended, or belongs to another user.
+      }
+      if (text !== "") {
+        const variable = text.split("\0").find((each) => each.startsWith(`${name}=`));
+        return variable?.slice(name.length + 1);
+      }
+      // It has none for the moment in which it becomes another program.
+      await new Promise((resolve) => setTimeout(resolve, attempt));
     }
-    const variable = text.split("\0").find((each) => each.startsWith(`${name}=`));
-    return Promise.resolve(variable?.slice(name.length + 1));
   }
 
   /** @see proc_pid_stat(5) */
@@ -103,6 +114,7 @@ export class ProcTable implements ProcessTable {
       group: Number(field(5)),
       session: Number(field(6)),
       startTime: field(22),
+      startedAt: this.#bootTime + Number(field(22)) * TICK,
       rss: Number(field(24)) * this.#pageSize,
     };
   }
@@ -117,6 +129,15 @@ function pageSize(): number {
     if (values[index] === AT_PAGESZ) return Number(values[index + 1]);
   }
   return 4096;
+}
+
+/** The unit of times in `/proc`, in ms. It is the same on all architectures. */
+const TICK = 10;
+
+/** The time of the boot, in ms since 1970, to the second. */
+function bootTime(): number {
+  const [, seconds] = /^btime (\d+)$/m.exec(Deno.readTextFileSync("/proc/stat")) ?? [];
+  return Number(seconds) * 1000;
 }
 
 /** Asks `ps`, which POSIX systems have. */
@@ -149,7 +170,9 @@ export class PsTable implements ProcessTable {
       const found = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+([^Z\s]\S*)\s+(\S.*?)\s*$/.exec(line);
       if (!found) return [];
       const [pid, group, kibibytes] = found.slice(1, 4).map(Number) as [number, number, number];
-      return [{ pid, group, session: group, startTime: found[5]!, rss: kibibytes * 1024 }];
+      const startTime = found[5]!;
+      const startedAt = Date.parse(startTime);
+      return [{ pid, group, session: group, startTime, startedAt, rss: kibibytes * 1024 }];
     });
   }
 }

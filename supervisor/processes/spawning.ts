@@ -31,12 +31,13 @@ const CLAIMED = 111;
 /**
  * Claims the run in `$1`, appends output to `$2`, and becomes the program. If the claim cannot be
  * written, for example because the disk is full, it goes on: then it can be found by its marker
- * only. `true` and not `:`, because a failed redirection of the latter would end the shell.
+ * only. `true` and not `:`, and `command exec`, because a failed redirection of a special built-in
+ * would end the shell.
  */
 const SCRIPT = `set -C
 if { true >"$1"; } 2>/dev/null || [ ! -e "$1" ]; then set +C; else exit ${CLAIMED}; fi
 { echo $$ >"$1"; } 2>/dev/null
-exec >>"$2" 2>&1
+command exec >>"$2" 2>&1 || command exec >/dev/null 2>&1
 shift 2
 exec "$@"`;
 
@@ -135,7 +136,12 @@ export async function spawnChild(
   } catch (error) {
     throw new EnsembleError(`it cannot be started: ${(error as Error).message}`, { cause: error });
   }
-  const startTime = (await table.find([process.pid])).get(process.pid)?.startTime;
+  const { pid } = process;
+  // Without it, it is found by its marker only.
+  const startTime = await table.find([pid]).then(
+    (found) => found.get(pid)?.startTime,
+    () => undefined,
+  );
   return new StartedChild(process, { startTime, marker: identity.marker, startedAt, hash });
 }
 

@@ -9,7 +9,7 @@ import { EnsembleError } from "../../runtime/errors.ts";
 import { takeFileLock } from "../../runtime/home/files.ts";
 import { ownKernel } from "../../runtime/own_process.ts";
 import { within } from "../../runtime/timeout.ts";
-import { type Adoption, findChildren, removeClaims } from "./adoption.ts";
+import { type Adoption, findChildren, oldClaims } from "./adoption.ts";
 import { AdoptedChild, type Child, type Draining, lookAfter } from "./child.ts";
 import { OutputFile, type OutputPart, type OutputQuery } from "./output_file.ts";
 import { type ProcessEntry, type ProcessTable, processTable } from "./process_table.ts";
@@ -35,6 +35,10 @@ const LOOK = 1_000;
 /** Every how many looks the output and the memory are looked at. */
 const OUTPUT_LOOKS = 2;
 const MEMORY_LOOKS = 5;
+
+/** How long to try to take the lock, and the pause between two attempts, in ms. */
+const PATIENCE = 2_000;
+const RETRY = 20;
 
 /** How long to wait for servers that are being started or stopped when they are left, in ms. */
 const LEAVING = 2_000;
@@ -92,6 +96,8 @@ export class SupervisedProcesses {
   readonly #ended: ReadonlySet<string>;
   /** What an earlier run has kept of servers that are not configured yet. */
   readonly #records: Map<string, ServerRecord>;
+  /** The claims of processes that an earlier run may not have recorded. */
+  #claims: readonly string[];
   readonly #servers = new Map<string, SupervisedServer>();
   #order: readonly string[] = [];
   /** The servers that are starting, with the timers that end their turns. */
@@ -104,12 +110,13 @@ export class SupervisedProcesses {
 
   private constructor(
     options: SupervisedProcessesOptions,
-    { table, file, lock, adoption, records }: {
+    { table, file, lock, adoption, records, claims }: {
       readonly table: ProcessTable;
       readonly file: StateFile;
       readonly lock: Disposable;
       readonly adoption: Adoption;
       readonly records: ReadonlyMap<string, ServerRecord>;
+      readonly claims: readonly string[];
     },
   ) {
     this.#options = options;
@@ -119,6 +126,7 @@ export class SupervisedProcesses {
     this.#adopted = new Map(adoption.running);
     this.#ended = adoption.ended;
     this.#records = new Map(records);
+    this.#claims = claims;
     const { id: supervisor, directory } = options;
     this.#surroundings = {
       ...{ identity: { supervisor, directory }, table },
@@ -154,7 +162,7 @@ export class SupervisedProcesses {
         cause: error,
       });
     }
-    const lock = await takeFileLock(`${directory}/${LOCK}`);
+    const lock = await patiently(() => takeFileLock(`${directory}/${LOCK}`));
     if (!lock) {
       throw new EnsembleError(`another supervisor runs with ${directory}`, { code: "ID_TAKEN" });
     }
@@ -164,7 +172,6 @@ export class SupervisedProcesses {
       ...{ supervisor, directory, table },
       records: state?.servers,
     });
-    removeClaims(directory);
     await file.removeDrafts();
     const records = new Map(state?.servers);
     const isAnew = state !== undefined && state.kernel !== formatKernel();
@@ -174,6 +181,7 @@ export class SupervisedProcesses {
     return new SupervisedProcesses(options, {
       ...{ table, file, lock, records },
       adoption: { running, ended },
+      claims: oldClaims(directory),
     });
   }
 
@@ -223,7 +231,7 @@ export class SupervisedProcesses {
     for (const id of this.#adopted.keys()) {
       this.#add(id, { plan: undefined, record: NEW_RECORD }).retire();
     }
-    this.#save();
+    this.#save().then((isSaved) => isSaved && this.#removeClaims());
     this.lookAgain();
   }
 
@@ -328,6 +336,18 @@ export class SupervisedProcesses {
     if (this.#hasClosed) return;
     this.#hasClosed = true;
     this.#lock[Symbol.dispose]();
+  }
+
+  /** Removes the claims of earlier runs. By now, their processes are recorded. */
+  #removeClaims(): void {
+    for (const path of this.#claims) {
+      try {
+        Deno.removeSync(path);
+      } catch {
+        // It was removed when its process ended.
+      }
+    }
+    this.#claims = [];
   }
 
   #configure(plan: ServerPlan): void {
@@ -464,6 +484,18 @@ export class SupervisedProcesses {
         if (rss !== undefined) server.usesMemory(rss);
       }
     }
+  }
+}
+
+/** Tries to take a lock. A process that a killed run was starting holds it for another moment. */
+async function patiently(
+  take: () => Promise<Disposable | undefined>,
+): Promise<Disposable | undefined> {
+  const until = performance.now() + PATIENCE;
+  while (true) {
+    const lock = await take();
+    if (lock || performance.now() >= until) return lock;
+    await new Promise((resolve) => setTimeout(resolve, RETRY));
   }
 }
 

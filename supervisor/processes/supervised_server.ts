@@ -23,7 +23,7 @@ import { checkHealth } from "./health_checks.ts";
 import type { OutputFile } from "./output_file.ts";
 import type { ProcessTable } from "./process_table.ts";
 import { decideRestart } from "./restart_decision.ts";
-import type { ServerPlan } from "./server_plan.ts";
+import type { HealthSchedule, ServerPlan } from "./server_plan.ts";
 import {
   formatEnd,
   type ProcessEnd,
@@ -37,6 +37,9 @@ const logger = getLogger(["gxensemble", "supervisor"]);
 
 /** How many times in a row more memory than allowed is seen before a server is restarted. */
 const MEMORY_SAMPLES = 2;
+
+/** What to do about a server that has failed. */
+const FAILED_ADVICE = '; "gxensemble control get-server-log {server}" shows what it has written';
 
 /** How a process is stopped whose configuration is not known. */
 const DEFAULT_STOP = { signal: "SIGTERM", killAfter: 15_000 } as const;
@@ -101,7 +104,7 @@ export class SupervisedServer {
   #record: ServerRecord;
   readonly #found: Pick<SupervisedServerOptions, "child" | "endedUnseen">;
   #child: Child | undefined;
-  /** Since when this run of the supervisor has had the process, in ms since 1970. */
+  /** Since when this run of the supervisor has had the process, as `performance.now` has it. */
   #seenSince = 0;
   #end: ProcessEnd | undefined;
   #state: ServerState = "stopped";
@@ -199,8 +202,10 @@ export class SupervisedServer {
     const isTriedAnew = rest?.cause === "removed" ||
       rest?.cause === "ended" && rest.hash !== plan.hash ||
       rest?.cause === "disabled" && plan.enabled;
+    const isCheckedAnew = this.#isUp && !isEqual(this.#plan?.health, plan.health);
     this.isRetired = false;
     this.#plan = plan;
+    if (isCheckedAnew) this.#beginHealthChecks();
     if (isTriedAnew) this.start();
     this.#wake();
   }
@@ -375,7 +380,8 @@ export class SupervisedServer {
         await woken;
       } else if (Date.now() < this.#startsAt) {
         this.#enter("backing-off", formatEnd(this.#record.lastExit!));
-        await within(this.#startsAt - Date.now(), woken);
+        // The clock may be set back meanwhile.
+        if (!await within(this.#startsAt - Date.now(), woken)) this.#startsAt = 0;
       } else {
         const obstacle = this.#plan ? this.#around.beginStart(this.#plan) : "its configuration";
         if (obstacle === undefined) {
@@ -397,11 +403,13 @@ export class SupervisedServer {
     const { marker } = identity;
     const { hash, stop, workingDirectory, user } = plan;
     try {
-      const launch = await plan.launch();
-      this.#change({ process: { marker, startedAt: Date.now(), hash, stop } });
-      await this.#around.save();
-      // An order may have come meanwhile.
-      if (this.#record.rest || this.#closing) {
+      const launch = await this.#unlessOrdered(Promise.resolve(plan.launch()));
+      if (launch) {
+        const kernel = ownKernel();
+        this.#change({ process: { marker, kernel, startedAt: Date.now(), hash, stop } });
+        await this.#around.save();
+      }
+      if (!launch || this.#isOrderedAway) {
         this.#change({ process: undefined });
         this.#around.endStart(this.id);
         return;
@@ -421,9 +429,23 @@ export class SupervisedServer {
     }
   }
 
+  /** Whether an order keeps it from being started. */
+  get #isOrderedAway(): boolean {
+    return this.#record.rest !== undefined || this.#closing !== undefined;
+  }
+
+  /** Waits for a promise, or until an order comes that keeps it from being started. */
+  async #unlessOrdered<Value>(promise: Promise<Value>): Promise<Value | undefined> {
+    const settled = promise.then(() => true, () => true);
+    while (!this.#isOrderedAway) {
+      const woken = this.#woken.promise.then(() => false);
+      if (await Promise.race([settled, woken])) return await promise;
+    }
+  }
+
   #take(child: Child): void {
     this.#child = child;
-    this.#seenSince = Date.now();
+    this.#seenSince = performance.now();
     this.#end = undefined;
     this.#isUp = false;
     this.#isAsked = false;
@@ -454,7 +476,7 @@ export class SupervisedServer {
     this.#enter("starting", undefined);
     const { timeout } = plan.start;
     // One that was taken over has the time anew, since it was not seen meanwhile.
-    const isInTime = await within(this.#seenSince + timeout - Date.now(), woken);
+    const isInTime = await within(this.#seenSince + timeout - performance.now(), woken);
     if (isInTime || this.#isUp || this.#end) return;
     if (this.#around.canSeeUp()) this.#fault = `not up within ${timeout / 1000} s`;
     else await within(timeout, woken);
@@ -529,6 +551,7 @@ export class SupervisedServer {
 
   #beginHealthChecks(): void {
     this.#healthChecks.abort();
+    this.#illness = undefined;
     const schedule = this.#plan?.health;
     if (!schedule) return;
     const { signal } = this.#healthChecks = new AbortController();
@@ -559,7 +582,9 @@ export class SupervisedServer {
     this.#state = state;
     this.#reason = reason;
     const level = state === "failed" ? "error" : state === "unhealthy" ? "warning" : "info";
-    logger[level](reason === undefined ? "{server} is {state}" : "{server} is {state}: {reason}", {
+    const advice = state === "failed" ? FAILED_ADVICE : "";
+    const message = reason === undefined ? "{server} is {state}" : "{server} is {state}: {reason}";
+    logger[level](`${message}${advice}`, {
       server: this.id,
       state,
       reason,
@@ -580,6 +605,10 @@ function removeClaim(run: Pick<RunIdentity, "directory" | "marker">): void {
   } catch {
     // It was never written, or was removed before.
   }
+}
+
+function isEqual(one: HealthSchedule | undefined, other: HealthSchedule | undefined): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 function formatMemory(bytes: number): string {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { ProcTable } from "../../../supervisor/processes/process_table.ts";
+import { ProcTable, PsTable } from "../../../supervisor/processes/process_table.ts";
 import { spawnChild } from "../../../supervisor/processes/spawning.ts";
 import { LINUX, testWith } from "../../requirements.ts";
 import { withSeed } from "../../seeded_random.ts";
-import { plansIn } from "./killed_supervisor.ts";
+import { MOMENTS, plansIn } from "./killed_supervisor.ts";
 import { planOf, RUNS, TestSupervisor } from "./supervised_programs.ts";
 
 const PROGRAM = fileURLToPath(new URL("killed_supervisor.ts", import.meta.url));
@@ -13,41 +13,89 @@ function test(name: string, fn: () => Promise<void>): void {
   testWith([LINUX], { name: `SupervisedProcesses ${name}`, fn });
 }
 
-/** Runs a supervisor, and kills it after some time. */
-async function runAndKill({ directory }: TestSupervisor, delay: number): Promise<void> {
+/** Starts a supervisor that runs servers `a` to `e`. Resolves when it begins. */
+async function startSupervisor(
+  { directory }: TestSupervisor,
+  ...args: string[]
+): Promise<Deno.ChildProcess> {
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--quiet", PROGRAM, directory],
+    args: ["run", "-A", "--no-check", "--quiet", PROGRAM, directory, ...args],
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
   const lines = process.stdout.getReader();
   await lines.read();
-  await new Promise((resolve) => setTimeout(resolve, delay));
-  process.kill("SIGKILL");
-  await process.status;
   await lines.cancel();
+  return process;
+}
+
+/** Checks that the next run of the supervisor has each process once, and ends them all. */
+async function checkNextRun(supervisor: TestSupervisor): Promise<void> {
+  const processes = await supervisor.open();
+  const ids = ["a", "b", "c", "d", "e"];
+  processes.configure(plansIn(supervisor.directory));
+  processes.start("c");
+  for (const id of ids) {
+    await processes.whenUp(id);
+    assert.deepEqual(await supervisor.processesOf(id), [processes.report(id).pid], id);
+  }
+  await supervisor.stopAll();
+  for (const id of ids) assert.deepEqual(await supervisor.processesOf(id), [], id);
+  assert.equal(await Deno.readTextFile(`${supervisor.directory}/doubles`).catch(() => ""), "");
 }
 
 test("starts no server twice when it is killed at any moment", () =>
   withSeed(async (random) => {
     await using supervisor = new TestSupervisor();
     // Most of the delays are short, since the first start takes little time.
-    for (let run = 0; run < 12; run++) {
-      await runAndKill(supervisor, random.below(random.pick([10, 50, 200])));
+    for (let run = 0; run < 10; run++) {
+      const process = await startSupervisor(supervisor);
+      const delay = random.below(random.pick([10, 50, 200]));
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      process.kill("SIGKILL");
+      await process.status;
     }
-    const processes = await supervisor.open();
-    const ids = ["a", "b", "c", "d", "e"];
-    processes.configure(plansIn(supervisor.directory));
-    processes.start("c");
-    for (const id of ids) {
-      await processes.whenUp(id);
-      assert.deepEqual(await supervisor.processesOf(id), [processes.report(id).pid], id);
-    }
-    await supervisor.stopAll();
-    for (const id of ids) assert.deepEqual(await supervisor.processesOf(id), [], id);
-    assert.equal(await Deno.readTextFile(`${supervisor.directory}/doubles`).catch(() => ""), "");
+    await checkNextRun(supervisor);
   }));
+
+for (const moment of MOMENTS) {
+  test(`starts no server twice when it is killed after a start, and then ${moment}`, async () => {
+    await using supervisor = new TestSupervisor();
+    for (const each of ["after a start", moment] as const) {
+      const process = await startSupervisor(supervisor, each);
+      assert.equal((await process.status).signal, "SIGKILL");
+    }
+    await checkNextRun(supervisor);
+  });
+}
+
+testWith(["ps"], {
+  name: "SupervisedProcesses takes servers over where the system has no /proc",
+  async fn() {
+    await using supervisor = new TestSupervisor();
+    const table = new PsTable();
+    const plans = [planOf("a", RUNS), planOf("b", RUNS)];
+    const first = await supervisor.open({ table });
+    first.configure(plans);
+    for (const id of ["a", "b"]) await first.whenUp(id);
+    const pids = ["a", "b"].map((id) => first.report(id).pid!);
+    await supervisor.leave();
+    // One was not yet recorded.
+    await changeState(supervisor, ({ servers: { a: { process } } }) => {
+      delete process.pid;
+      delete process.startTime;
+      Deno.writeTextFileSync(`${supervisor.state}/start-${process.marker}`, `${pids[0]}\n`);
+    });
+    const second = await supervisor.open({ table });
+    second.configure(plans);
+    for (const id of ["a", "b"]) await second.whenUp(id);
+    assert.deepEqual(["a", "b"].map((id) => second.report(id).pid), pids);
+    second.stop("a", { by: "me" });
+    await second.whenStopped("a");
+    assert.deepEqual(await supervisor.processesOf("a"), []);
+  },
+});
 
 /** Runs server `a` under a supervisor that leaves it. Returns its process. */
 async function leaveRunning(supervisor: TestSupervisor, plan = planOf("a", RUNS)): Promise<number> {
@@ -83,8 +131,10 @@ test("finds a process whose id was not yet recorded", async () => {
   processes.configure([planOf("a", RUNS)]);
   await processes.whenUp("a");
   assert.deepEqual(await supervisor.processesOf("a"), [pid]);
-  const names = [...Deno.readDirSync(supervisor.state)].map(({ name }) => name);
-  assert.deepEqual(names.filter((name) => name.startsWith("start-")), []);
+  // Then its claim is no longer needed.
+  while ([...Deno.readDirSync(supervisor.state)].some(({ name }) => name.startsWith("start-"))) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 });
 
 test("lets no process run its program that was started by a killed run and found too late", async () => {

@@ -571,3 +571,20 @@ test("lets a server finish its work before it stops, until it is told to stop at
   assert.equal(processes.report("a").lastExit?.code, 3);
   assert.equal((await supervisor.output("a")).match(/stops/g)?.length, 1);
 });
+
+test("stops a server whose start hangs, and checks health as configured now", async () => {
+  await using supervisor = new TestSupervisor();
+  let checks = 0;
+  const processes = await supervisor.open({ checkHealth: () => Promise.resolve(void checks++) });
+  processes.configure([planOf("a", RUNS, { launch: () => new Promise(() => {}) })]);
+  await supervisor.until("a", ({ state }) => state === "starting");
+  processes.stop("a", { by: "me" });
+  await processes.whenStopped("a");
+  processes.configure([planOf("a", RUNS)]);
+  processes.start("a");
+  await processes.whenUp("a");
+  assert.equal(checks, 0);
+  const health = { interval: 10, timeout: 10_000, failures: 3, startAfter: 0 };
+  processes.configure([planOf("a", RUNS, { health })]);
+  await supervisor.until("a", () => checks > 1);
+});
