@@ -235,19 +235,25 @@ export class SupervisedProcesses {
     this.lookAgain();
   }
 
-  /** Orders a server to run, if it does not. Its restarts are counted anew. */
-  start(id: string): void {
+  /**
+   * Orders a server to run, if it does not. Its restarts are counted anew. Resolves when the order is
+   * on disk, so that the next run of the supervisor knows it, as do the others.
+   */
+  start(id: string): Promise<void> {
     this.#server(id).start();
+    return this.#saved();
   }
 
   /** Orders a server to stop, and to stay stopped, also after a boot of the host. */
-  stop(id: string, { by, draining }: Order): void {
+  stop(id: string, { by, draining }: Order): Promise<void> {
     this.#server(id).stop(`stopped by ${by}`, draining);
+    return this.#saved();
   }
 
   /** Orders a server to be stopped, if it runs, and to be started as it is configured now. */
-  restart(id: string, { by, draining }: Order): void {
+  restart(id: string, { by, draining }: Order): Promise<void> {
     this.#server(id).restart(`restarted by ${by}`, draining);
+    return this.#saved();
   }
 
   /**
@@ -289,8 +295,10 @@ export class SupervisedProcesses {
   ): Promise<boolean> {
     const server = this.#servers.get(id);
     const isOwn = server !== undefined && await this.#isOf(server, pid);
-    if (isOwn) server.wasShutDown(by);
-    return isOwn;
+    if (!isOwn) return false;
+    server.wasShutDown(by);
+    await this.#saved();
+    return true;
   }
 
   /** Looks again whether the servers that others wait for are up. */
@@ -443,6 +451,10 @@ export class SupervisedProcesses {
     for (const server of this.#servers.values()) {
       if (this.#isClosing || server.report.state === "waiting") server.lookAgain();
     }
+  }
+
+  async #saved(): Promise<void> {
+    await this.#save();
   }
 
   #save(): Promise<boolean> {

@@ -338,6 +338,8 @@ export class SupervisedServer {
         reason: (error as Error).message,
         error,
       });
+    } finally {
+      this.isFinished = true;
     }
   }
 
@@ -368,6 +370,7 @@ export class SupervisedServer {
       if (this.#child) {
         await this.#watch(woken);
       } else if (this.#closing) {
+        // Those that it was started after look whether it has finished.
         this.isFinished = true;
         return this.#enter("stopped", "the supervisor ends");
       } else if (this.#record.rest) {
@@ -392,7 +395,6 @@ export class SupervisedServer {
         }
       }
     }
-    this.isFinished = true;
     if (this.#child instanceof StartedChild) this.#child.unref();
   }
 

@@ -318,3 +318,18 @@ test("refuses to run twice with one directory", async () => {
     message: `another supervisor runs with ${supervisor.state}`,
   });
 });
+
+test("knows an order as soon as it is accepted", async () => {
+  await using supervisor = new TestSupervisor();
+  const processes = await supervisor.open();
+  processes.configure([planOf("a", RUNS)]);
+  await processes.whenUp("a");
+  const rest = async () => {
+    const text = await Deno.readTextFile(`${supervisor.state}/processes.json`);
+    return JSON.parse(text).servers.a.rest?.reason;
+  };
+  await processes.stop("a", { by: "me@host1" });
+  assert.equal(await rest(), "stopped by me@host1");
+  await processes.start("a");
+  assert.equal(await rest(), undefined);
+});
