@@ -1,5 +1,5 @@
 /**
- * The requests of a host's supervisor about files that operators upload to it.
+ * Uploads: what the actor `supervisor` answers about the files that operators store on its host.
  *
  * @module
  */
@@ -7,94 +7,141 @@ import type { Bytes } from "../runtime/server/credentials.ts";
 import {
   type AnswerForms,
   bytes,
+  type Check,
   flag,
+  listOf,
   matching,
   MAX_PATH,
+  nothing,
   oneOf,
   optional,
   parts,
   type RequestForms,
   text,
+  timestamp,
   wholeNumber,
+  wholeNumberUpTo,
 } from "../runtime/server/request_checks.ts";
-import { operator } from "./supervised_servers_protocol.ts";
 
-/** The largest part of an upload in a request, in bytes. */
-export const UPLOAD_PART = 1 << 18;
+/** The largest part of a file in a request, in bytes: what a message holds without pieces. */
+export const MAX_UPLOAD_PART = 256 * 1024 - 1024;
 
-/** The kinds of uploads. */
+/** The largest number of files that a host keeps. */
+export const MAX_UPLOADED_FILES = 1_000;
+
+/** The kinds of files, each with a directory of its own: programs, other files, and `KEY=value`. */
 export const UPLOAD_KINDS = ["executable", "file", "environment"] as const;
 
-/** What an upload is: a program, any file, or a file of variables, which only its owner may read. */
+/** A kind of file. */
 export type UploadKind = typeof UPLOAD_KINDS[number];
 
-/** A file to upload. */
-export interface Upload {
-  /** Its name below the directory of uploads. */
-  readonly name: string;
-  /** What it is. */
+/**
+ * A name: words with `/` between them. No word begins with a dot, so that a name leads nowhere else
+ * and never to the supervisor's own files.
+ */
+const NAME = /^(?=.{1,200}$)[A-Za-z0-9_][\w.+@-]*(?:\/[A-Za-z0-9_][\w.+@-]*){0,7}$/;
+
+/** What a name looks like, for errors. */
+export const UPLOAD_NAME_FORM = "a name such as shop or assets/logo.png: letters, digits and " +
+  "_ . + @ -, with up to 7 slashes between words that begin with a letter, digit or _";
+
+/** Whether a text can be the name of an uploaded file. */
+export function isUploadName(name: string): boolean {
+  return NAME.test(name);
+}
+
+/** The place of a file. */
+export interface UploadPlace {
+  /** Its kind. */
   readonly kind: UploadKind;
-  /** Its size, in bytes. */
+  /** Its name among those of its kind. */
+  readonly name: string;
+}
+
+/** What is uploaded. */
+export interface UploadRequest extends UploadPlace {
+  /** Its size in bytes. */
   readonly size: number;
-  /** The SHA-256 of its contents, in hex. */
-  readonly sha256: string;
-  /** Its mode. Default: by its kind. */
-  readonly mode?: number | undefined;
-  /** Who asks, for the log: `user@host`, as the console says. */
-  readonly by: string;
+  /** The SHA-256 of its bytes. */
+  readonly hash: Bytes;
+  /** Its mode, such as 0o755; at most 0o777. */
+  readonly mode: number;
 }
 
-/** An upload that has begun. */
-export interface UploadProgress {
-  /** Names the upload in further requests. */
-  readonly upload: string;
-  /** How many of its bytes the host has: an upload that was cut goes on there. */
-  readonly offset: number;
-  /** Whether the host has the file already, with these contents. */
-  readonly complete: boolean;
+/** Where an upload begins or goes on. */
+export interface BegunUpload {
+  /** Its number on this connection. */
+  readonly upload: number;
+  /** The number of bytes that the host has already, of an upload that was cut. */
+  readonly have: number;
 }
 
-/** The handlers of a supervisor for uploads. They take the capability `filesystem`. */
+/** A stored file. */
+export interface UploadedFile extends UploadPlace {
+  /** Its path on the host. */
+  readonly path: string;
+  /** Its size in bytes. */
+  readonly size: number;
+  /** Its mode. */
+  readonly mode: number;
+  /** When it was stored, in ms since 1970. */
+  readonly at: number;
+  /** Whether the version before it is kept. */
+  readonly hasPrevious: boolean;
+}
+
+/** The handlers of the actor `supervisor` for uploads. */
 export type UploadHandlers = {
-  /** Begins an upload, or goes on with one of the same name and contents. */
-  beginUpload(request: Upload): Promise<UploadProgress>;
-  /** Adds a part. */
-  writeUpload(request: { upload: string; offset: number; bytes: Bytes }): Promise<UploadProgress>;
   /**
-   * Checks the contents, and puts the file in its place at once. The file that was there is kept
-   * beside it. Returns the path on the host.
+   * Begins an upload, or goes on with one of the same bytes to the same place that was cut.
+   * Answers without a number if the host has that file already; its mode is then the given one.
    */
-  commitUpload(
-    request: { upload: string },
-  ): Promise<{ path: string; previous?: string | undefined }>;
-  /** Drops an upload that is not finished. */
-  dropUpload(request: { upload: string }): Promise<void>;
+  beginUpload(request: UploadRequest): Promise<BegunUpload | { readonly stored: UploadedFile }>;
+  /** Appends a part at the offset, which is what the host has. Answers what it has then. */
+  writeUpload(request: { upload: number; offset: number; part: Bytes }): Promise<number>;
+  /** Checks the SHA-256 of an upload that is complete, and stores it in place of the earlier. */
+  commitUpload(request: { upload: number }): Promise<UploadedFile>;
+  /** Exchanges a file and its previous version. */
+  restoreUpload(request: UploadPlace): Promise<UploadedFile>;
+  /** All stored files, sorted by kind and name. */
+  listUploads(): Promise<UploadedFile[]>;
 };
 
-const upload = text(128);
+const kind = oneOf(...UPLOAD_KINDS);
+const name = matching(NAME, UPLOAD_NAME_FORM);
 
-const sha256 = matching(/^[0-9a-f]{64}$/, "a SHA-256 in hex");
+const mode = wholeNumberUpTo(0o777, "a mode up to 777");
 
 /** The checks of their requests. */
 export const uploadChecks: RequestForms<UploadHandlers> = {
-  beginUpload: parts({
-    name: text(1_024),
-    kind: oneOf(...UPLOAD_KINDS),
-    size: wholeNumber,
-    sha256,
-    mode: optional((value) => wholeNumber(value) & 0o777),
-    by: operator,
-  }),
-  writeUpload: parts({ upload, offset: wholeNumber, bytes: bytes(UPLOAD_PART, 1) }),
-  commitUpload: parts({ upload }),
-  dropUpload: parts({ upload }),
+  beginUpload: parts({ kind, name, size: wholeNumber, hash: bytes(32, 32), mode }),
+  writeUpload: parts({ upload: wholeNumber, offset: wholeNumber, part: bytes(MAX_UPLOAD_PART, 1) }),
+  commitUpload: parts({ upload: wholeNumber }),
+  restoreUpload: parts({ kind, name }),
+  listUploads: nothing,
 };
 
-const progress = parts({ upload, offset: wholeNumber, complete: flag });
+const uploadedFile: Check<UploadedFile> = parts({
+  kind,
+  name,
+  path: text(MAX_PATH),
+  size: wholeNumber,
+  mode: wholeNumber,
+  at: timestamp,
+  hasPrevious: flag,
+});
+
+const begun = parts({ upload: wholeNumber, have: wholeNumber });
+const stored = parts({ stored: optional(uploadedFile) });
 
 /** The checks of their answers. */
 export const uploadAnswers: AnswerForms<UploadHandlers> = {
-  beginUpload: progress,
-  writeUpload: progress,
-  commitUpload: parts({ path: text(MAX_PATH), previous: optional(text(MAX_PATH)) }),
+  beginUpload: (value) => {
+    const found = stored(value).stored;
+    return found ? { stored: found } : begun(value);
+  },
+  writeUpload: wholeNumber,
+  commitUpload: uploadedFile,
+  restoreUpload: uploadedFile,
+  listUploads: listOf(uploadedFile, MAX_UPLOADED_FILES),
 };

@@ -180,6 +180,19 @@ export const wholeNumber: Check<number> = (value) => {
   throw new Mismatch(value, "a whole number");
 };
 
+/** A non-negative integer up to `most`; `wanted` describes it. */
+export function wholeNumberUpTo(
+  most: number,
+  wanted = `a whole number up to ${most}`,
+): Check<number> {
+  return (value) => {
+    if (Number.isSafeInteger(value) && value as number >= 0 && value as number <= most) {
+      return value as number;
+    }
+    throw new Mismatch(value, wanted);
+  };
+}
+
 /** A positive integer. */
 export const positive: Check<number> = (value) => {
   if (Number.isSafeInteger(value) && value as number > 0) return value as number;
