@@ -43,7 +43,7 @@ export function requireFoundHere(address: UnixAddress): void {
     `${
       formatAddressUrl(address)
     } is a socket of host ${address.host}, and is not there on this host, ` +
-      `${hostName()}: servers on other hosts are reached over tcp or tls`,
+      `${hostName()}: servers on other hosts are reached over tcp or tls, or by commands with --supervisor`,
   );
 }
 

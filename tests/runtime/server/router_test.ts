@@ -553,7 +553,7 @@ Deno.test("a server whose addresses are all of another host: the error names bot
   await assert.rejects(a.connect("b"), {
     message:
       "cannot reach b: unix://elsewhere/b is a socket of host elsewhere, and is not there on this " +
-      `host, ${hostName()}: servers on other hosts are reached over tcp or tls`,
+      `host, ${hostName()}: servers on other hosts are reached over tcp or tls, or by commands with --supervisor`,
   });
   await ensemble.start("c", { announce: [] });
   await assert.rejects(a.connect("c"), {

@@ -154,7 +154,7 @@ Deno.test("connectTo recognizes a unix socket by its file or, without one, by it
   const file = { ...address.file!, inode: address.file!.inode + 1 };
   const elsewhere =
     `unix://${host}${path} is a socket of host ${host}, and is not there on this host, ` +
-    `${hostName()}: servers on other hosts are reached over tcp or tls`;
+    `${hostName()}: servers on other hosts are reached over tcp or tls, or by commands with --supervisor`;
   await assertFails(connectTo({ kind: "unix", host, path }), elsewhere);
   await assertFails(connectTo({ kind: "unix", host, path, file }), elsewhere);
   await assertFails(
