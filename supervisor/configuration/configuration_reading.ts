@@ -17,6 +17,7 @@ import {
   MAX_CONFIGURATION,
   type ReadingOptions,
 } from "./configuration.ts";
+import { MOST_SERVERS } from "./defaults.ts";
 import { ConfigurationDocument, type FieldPath } from "./document.ts";
 import { FILE_SHAPE, type FileValue } from "./fields.ts";
 import { checkFiles } from "./file_checks.ts";
@@ -53,7 +54,7 @@ export async function parseConfiguration(
   const variables = new Variables(environment ?? Deno.env.toObject());
   const own = host ?? hostLabel(hostName());
   const file = readFile(document, variables);
-  if (file) {
+  if (file && checkCount(document, file)) {
     const servers = namedServers(file);
     const table = new ServerTable(servers);
     const checked = { file, servers, table, host: own, document };
@@ -97,6 +98,18 @@ export function wrongConfiguration(
 function readFile(document: ConfigurationDocument, variables: Variables): FileValue | undefined {
   const { root } = document;
   return root && readAs(FILE_SHAPE, { node: root, path: [], document, variables });
+}
+
+/** Checks that there are not too many servers, before there is a list of them. */
+function checkCount(
+  document: ConfigurationDocument,
+  { servers = {}, workers = [] }: FileValue,
+): boolean {
+  const counts = workers.map(({ count = 0 }) => count);
+  const all = counts.reduce((sum, count) => sum + count, Object.keys(servers).length);
+  if (all <= MOST_SERVERS) return true;
+  document.error([], `too many servers: ${all}; at most ${MOST_SERVERS} are allowed`);
+  return false;
 }
 
 /**

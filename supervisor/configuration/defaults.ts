@@ -34,6 +34,9 @@ export const UPLOAD_SIZES = { least: 2 ** 20, most: 2 ** 44 } as const;
 /** The most workers of one group. */
 export const MOST_WORKERS = 1_000;
 
+/** The most servers of a file, with all workers. */
+export const MOST_SERVERS = 10_000;
+
 /** How processes are restarted. */
 export const RESTART: RestartConfiguration = {
   policy: "permanent",

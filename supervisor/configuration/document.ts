@@ -34,6 +34,9 @@ export interface ReportOptions {
   readonly offset?: number;
 }
 
+/** A message, or a function that makes one that takes long to make. */
+type Message = string | (() => string);
+
 /** A text that is read as a configuration, and what is found wrong in it. */
 export class ConfigurationDocument {
   /** The text. */
@@ -43,7 +46,7 @@ export class ConfigurationDocument {
   readonly #lineStarts: number[];
   /** By position, path and message, so that what several servers inherit is reported once. */
   readonly #problems = new Map<string, ConfigurationProblem & { readonly offset: number }>();
-  #untold = 0;
+  #isFull = false;
 
   /** Parses a text. Syntax errors become problems, and what can be read is read. */
   constructor(text: string) {
@@ -67,8 +70,8 @@ export class ConfigurationDocument {
   get problems(): ConfigurationProblem[] {
     const found = [...this.#problems.values()].sort((a, b) => a.offset - b.offset)
       .map(({ offset: _, ...problem }) => problem);
-    if (this.#untold === 0) return found;
-    const message = `${this.#untold} more problems are not listed`;
+    if (!this.#isFull) return found;
+    const message = "there are more problems, which are not listed: solve these first";
     return [...found, {
       severity: "error",
       ...this.positionAt(this.text.length),
@@ -79,7 +82,7 @@ export class ConfigurationDocument {
 
   /** Whether there is a problem with which the configuration cannot be used. */
   get isWrong(): boolean {
-    return this.#untold > 0 ||
+    return this.#isFull ||
       this.#problems.values().some(({ severity }) => severity === "error");
   }
 
@@ -89,12 +92,12 @@ export class ConfigurationDocument {
   }
 
   /** Reports what makes the configuration unusable. */
-  error(path: FieldPath, message: string, options: ReportOptions = {}): void {
+  error(path: FieldPath, message: Message, options: ReportOptions = {}): void {
     this.#report("error", { path, message, ...options });
   }
 
   /** Reports what is doubtful. */
-  warn(path: FieldPath, message: string, options: ReportOptions = {}): void {
+  warn(path: FieldPath, message: Message, options: ReportOptions = {}): void {
     this.#report("warning", { path, message, ...options });
   }
 
@@ -133,20 +136,20 @@ export class ConfigurationDocument {
     severity: ConfigurationProblem["severity"],
     { path, message, atName = false, offset }: ReportOptions & {
       readonly path: FieldPath;
-      readonly message: string;
+      readonly message: Message;
     },
   ): void {
-    const at = offset ?? this.#offsetOf(path, atName);
-    const written = shorten(formatPath(path), MAX_MESSAGE);
-    const key = `${at} ${written} ${message}`;
-    if (this.#problems.has(key)) return;
+    // First, since what follows takes long in a large file.
     if (this.#problems.size >= MAX_PROBLEMS) {
-      this.#untold++;
+      this.#isFull = true;
       return;
     }
+    const at = offset ?? this.#offsetOf(path, atName);
+    const written = shorten(formatPath(path), MAX_MESSAGE);
+    const text = shorten(typeof message === "string" ? message : message(), MAX_MESSAGE);
+    const key = `${at} ${written} ${text}`;
     const position = this.positionAt(at);
-    const told = { severity, ...position, path: written, message: shorten(message, MAX_MESSAGE) };
-    this.#problems.set(key, { ...told, offset: at });
+    this.#problems.set(key, { severity, ...position, path: written, message: text, offset: at });
   }
 
   /** The offset of a value; of what contains it if it is not in the text. */

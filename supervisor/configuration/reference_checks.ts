@@ -85,12 +85,15 @@ export function checkReferences(checked: CheckedFile): void {
 function checkRoles({ file, servers, document }: CheckedFile): void {
   const names = Object.keys(file.roles ?? {});
   for (const { role, path } of servers) {
+    if (role === undefined || Object.hasOwn(file.roles ?? {}, role)) continue;
     // One that is there, but wrong, is reported already.
-    if (role === undefined || document.has(["roles", role])) continue;
-    const known = names.length > 0
-      ? didYouMean(nearest(role, names)) || `; the roles are ${names.slice(0, 10).join(", ")}`
-      : "; the file has no roles";
-    document.error([...path, "role"], `no role is called ${quoted(role)}${known}`);
+    if (document.has(["roles", role])) continue;
+    document.error([...path, "role"], () => {
+      const known = names.length > 0
+        ? didYouMean(nearest(role, names)) || `; the roles are ${names.slice(0, 10).join(", ")}`
+        : "; the file has no roles";
+      return `no role is called ${quoted(role)}${known}`;
+    });
   }
 }
 
@@ -115,12 +118,14 @@ function checkIds({ servers, document }: CheckedFile): void {
 function checkAfter({ file, servers, table, document }: CheckedFile): void {
   const roles = Object.keys(file.roles ?? {});
   const isKnown = (name: string) =>
-    name === REGISTRY_ID || table.ids.has(name) || roles.includes(name);
+    name === REGISTRY_ID || table.ids.has(name) || Object.hasOwn(file.roles ?? {}, name);
   const check = (names: readonly string[], place: FieldPath) => {
     for (const [index, name] of names.entries()) {
       if (isKnown(name)) continue;
-      const suggestion = didYouMean(nearest(name, [...table.ids, ...roles]));
-      document.error([...place, index], `no server or role is called ${quoted(name)}${suggestion}`);
+      document.error([...place, index], () => {
+        const suggestion = didYouMean(nearest(name, [...table.ids, ...roles]));
+        return `no server or role is called ${quoted(name)}${suggestion}`;
+      });
     }
   };
   for (const [name, { after = [] }] of Object.entries(file.roles ?? {})) {
@@ -141,11 +146,16 @@ function checkAfter({ file, servers, table, document }: CheckedFile): void {
   }
 }
 
-/** Reports each cycle once, at the first of its servers. */
+/** The most cycles that are looked at. A role that waits for itself has as many as pairs of servers. */
+const MOST_CYCLES = 1_000;
+
+/** Reports cycles, one for each place where a server is told to wait. */
 function checkCycles({ servers, table, document }: CheckedFile): void {
   const byId = new Map(servers.map((server) => [server.id, server]));
   const after = new Map(servers.map(({ id, merged }) => [id, table.resolve(merged.after)]));
   const done = new Set<string>();
+  const reported = new Set<string>();
+  let cycles = 0;
   for (const { id: start } of servers) {
     // Not recursive, since a chain may be as long as the file.
     const path: string[] = [];
@@ -167,10 +177,15 @@ function checkCycles({ servers, table, document }: CheckedFile): void {
         left.pop();
       } else if (onPath.has(value)) {
         const cycle = path.slice(path.indexOf(value));
-        const message = cycle.length === 1
-          ? `${value} would wait for itself`
-          : `these servers would wait for each other: ${shortCycle([...cycle, value])}`;
-        document.error(placeOf(byId.get(value)!, ["after"]), message);
+        const place = placeOf(byId.get(value)!, ["after"]);
+        if (!reported.has(formatPath(place))) {
+          const message = cycle.length === 1
+            ? `${value} would wait for itself`
+            : `these servers would wait for each other: ${shortCycle([...cycle, value])}`;
+          document.error(place, message);
+        }
+        reported.add(formatPath(place));
+        if (++cycles >= MOST_CYCLES) return;
       } else if (!done.has(value)) enter(value);
     }
   }

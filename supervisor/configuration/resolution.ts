@@ -101,6 +101,8 @@ export class ServerTable {
   /** All ids. */
   readonly ids: ReadonlySet<string>;
   readonly #byRole: ReadonlyMap<string | undefined, readonly string[]>;
+  /** Servers of a role wait for the same ones, of which there may be many. */
+  readonly #resolved = new Map<string, readonly string[]>();
 
   /** Makes the table of all servers of a file. */
   constructor(servers: readonly NamedServer[]) {
@@ -117,7 +119,14 @@ export class ServerTable {
   }
 
   /** The ids that names mean, each of which is an id, a role, or both. Sorted. */
-  resolve(names: readonly string[] = []): string[] {
+  resolve(names: readonly string[] = []): readonly string[] {
+    const key = JSON.stringify(names);
+    let ids = this.#resolved.get(key);
+    if (!ids) this.#resolved.set(key, ids = this.#idsOf(names));
+    return ids;
+  }
+
+  #idsOf(names: readonly string[]): string[] {
     const ids = names.flatMap((name) => [
       ...this.ids.has(name) ? [name] : [],
       ...this.ofRole(name),

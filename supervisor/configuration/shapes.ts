@@ -9,7 +9,7 @@ import { InvalidInputError } from "../../runtime/errors.ts";
 import { formatDuration, formatSize, parseDuration, parseSize } from "../../runtime/measures.ts";
 import { didYouMean, nearest } from "../../runtime/near_names.ts";
 import { quoted } from "../../runtime/safe_text.ts";
-import type { ConfigurationDocument, FieldPath } from "./document.ts";
+import type { ConfigurationDocument, FieldPath, ReportOptions } from "./document.ts";
 import type { Variables } from "./variables.ts";
 
 /** A JSON schema, of draft 2020-12. */
@@ -124,9 +124,10 @@ export function word<Word extends string>(
       if (found === undefined) {
         place.document.error(
           place.path,
-          `expected ${expected}, not ${quoted(given.text)}${
-            didYouMean(nearest(given.text, words))
-          }`,
+          () =>
+            `expected ${expected}, not ${quoted(given.text)}${
+              didYouMean(nearest(given.text, words))
+            }`,
         );
       }
       return found;
@@ -287,15 +288,13 @@ export function list<Item>(item: Shape<Item>, { most = 1_000 } = {}): Shape<Item
 /** An object whose names are free, within a check. */
 export function map<Value>(
   value: Shape<Value>,
-  { expected, checkName, namePattern, words }: {
+  { expected, checkName, namePattern }: {
     /** What is expected: `environment variables`. */
     readonly expected: string;
     /** Throws an `InvalidInputError` if a name is not valid. */
     readonly checkName: (name: string) => unknown;
     /** What every valid name matches, for editors. */
     readonly namePattern: string;
-    /** Usual names, for errors. */
-    readonly words?: readonly string[];
   },
 ): Shape<Record<string, Value>> {
   return {
@@ -311,7 +310,7 @@ export function map<Value>(
       const values: [string, Value][] = [];
       for (const { name, node } of propertiesOf(place)) {
         const path = [...place.path, name];
-        attempt({ ...place, path }, () => checkName(name), { atName: true, words });
+        attempt({ ...place, path }, () => checkName(name), { atName: true });
         const read = readAs(value, { ...place, node, path });
         if (read !== undefined) values.push([name, read]);
       }
@@ -346,7 +345,8 @@ export function object<Own extends Fields>(
       for (const { name, node } of properties) {
         const path = [...place.path, name];
         if (!Object.hasOwn(fields, name)) {
-          document.error(path, `unknown field${unknownField(name, names)}`, { atName: true });
+          const message = () => `unknown field${unknownField(name, names)}`;
+          document.error(path, message, { atName: true });
           continue;
         }
         const value = readAs(fields[name]!.shape, { ...place, node, path });
@@ -462,18 +462,14 @@ function describe({ type, value }: Node): string {
 function attempt(
   { path, document }: Place,
   check: () => unknown,
-  { atName = false, words = [] as readonly string[] }: {
-    readonly atName?: boolean;
-    readonly words?: readonly string[] | undefined;
-  } = {},
+  options: ReportOptions = {},
 ): boolean {
   try {
     check();
     return true;
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
-    const suggestion = atName ? didYouMean(nearest(String(path.at(-1)), words)) : "";
-    document.error(path, `${error.message}${suggestion}`, { atName });
+    document.error(path, error.message, options);
     return false;
   }
 }

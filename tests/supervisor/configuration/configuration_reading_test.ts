@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "npm:fast-check@^4.10.2";
 import {
   formatProblem,
   readConfiguration,
@@ -253,12 +254,150 @@ Deno.test("comments and trailing commas are allowed", async () => {
   assert.deepEqual(problems, []);
 });
 
-Deno.test("a hundred problems are listed, and the number of the others", async () => {
+Deno.test("a hundred problems are listed, and that there are more", async () => {
   using directory = new ConfigurationDirectory();
   const fields = Object.fromEntries(Array.from({ length: 150 }, (_, index) => [`f${index}`, 1]));
   const { problems } = await directory.read(fields);
   assert.equal(problems.length, 101);
-  assert.equal(problems.at(-1)!.message, "50 more problems are not listed");
+  assert.match(problems.at(-1)!.message, /^there are more problems, which are not listed/);
+});
+
+Deno.test("large files that are wrong in every way are reported", async () => {
+  using directory = new ConfigurationDirectory();
+  const read = async (text: string | object) => (await directory.read(text)).problems;
+  const names = Array.from({ length: 5_000 }, (_, index) => `n${index}`);
+  const each = <Value>(make: (name: string) => Value) =>
+    Object.fromEntries(names.map((name) => [name, make(name)]));
+  // Unknown fields, roles, and servers in after.
+  assert.equal((await read(each(() => 1))).length, 101);
+  assert.equal((await read({ servers: each((role) => ({ role: `x${role}` })) })).length, 101);
+  const roles = each(() => ({ module: "svc.ts" }));
+  assert.equal(
+    (await read({ roles, servers: each((role) => ({ role: `${role}0` })) })).length,
+    101,
+  );
+  const after = { role: "n0", after: names.map((name) => `${name}x`).slice(0, 1_000) };
+  assert.equal((await read({ roles, servers: { a: after } })).length, 101);
+  // A chain, and everyone after everyone.
+  const chain = Object.fromEntries(
+    names.map((name, index) => [name, { role: "r", after: [names[index + 1] ?? "n0"] }]),
+  );
+  assert.match(
+    (await read({ roles: { r: { module: "svc.ts" } }, servers: chain }))[0]!.message,
+    /^these servers would wait for each other: n0 after n1 after n2 after ... after n4999 after n0$/,
+  );
+  const web = { module: "svc.ts", after: ["web"] };
+  const all = await read({ roles: { web }, servers: each(() => ({ role: "web" })) });
+  assert.deepEqual(all.map(({ path, message }) => [path, message]), [
+    ["roles.web.after", "n0 would wait for itself"],
+  ]);
+  // More servers than there may be.
+  const workers = names.map((prefix) => ({ role: "web", prefix, count: 1_000 })).slice(0, 1_000);
+  const tooMany = await read({ roles: { web: { module: "svc.ts" } }, workers });
+  assert.deepEqual(tooMany.map(({ message }) => message), [
+    "too many servers: 1000000; at most 10000 are allowed",
+  ]);
+});
+
+Deno.test("a configuration is read or refused, whatever its text", async () => {
+  using directory = new ConfigurationDirectory();
+  const parts = fc.constantFrom(
+    ...[
+      "{",
+      "}",
+      "[",
+      "]",
+      ",",
+      ":",
+      "//",
+      "/*",
+      "*/",
+      "\n",
+      " ",
+      "0",
+      "-",
+      "1e999",
+      "true",
+      "null",
+    ],
+    ...['"registry"', '"roles"', '"servers"', '"workers"', '"a"', '"role"', '"module"', '"after"'],
+    ...[
+      '"${"',
+      '"${A}"',
+      '"$${"',
+      '"\\u0000"',
+      '"',
+      "\\",
+      "\ud800",
+      '"env"',
+      '"restart"',
+      '"count"',
+    ],
+    ...['{"servers":{"a":{"role":"r"}},"roles":{"r":{"module":"svc.ts"}}}', '"prefix"', '"health"'],
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(parts, { maxLength: 40 }), async (words) => {
+      const { configuration, problems } = await directory.read(words.join(""));
+      const isWrong = problems.some(({ severity }) => severity === "error");
+      assert.equal(configuration === undefined, isWrong, words.join(""));
+    }),
+    { numRuns: 500 },
+  );
+  const names = fc.constantFrom(...[
+    "registry",
+    "roles",
+    "servers",
+    "workers",
+    "supervisor",
+    "r",
+    "a",
+    "role",
+    "module",
+    "after",
+    "env",
+    "log",
+    "restart",
+    "health",
+    "count",
+    "prefix",
+    "capabilities",
+    "given",
+    "granted",
+    "host",
+    "http",
+    "backoff",
+    "__proto__",
+    "constructor",
+  ]);
+  const values = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 5 },
+      fc.constantFrom<unknown>(
+        true,
+        null,
+        1,
+        -1,
+        1e9,
+        "r",
+        "a",
+        "svc.ts",
+        "5s",
+        "${A}",
+        "role:r",
+        "",
+      ),
+      fc.dictionary(names, tie("value"), { maxKeys: 6 }),
+      fc.array(tie("value"), { maxLength: 3 }),
+    ),
+  })).value;
+  await fc.assert(
+    fc.asyncProperty(fc.dictionary(names, values, { maxKeys: 6 }), async (value) => {
+      const { configuration, problems } = await directory.read(JSON.stringify(value));
+      const isWrong = problems.some(({ severity }) => severity === "error");
+      assert.equal(configuration === undefined, isWrong);
+    }),
+    { numRuns: 500 },
+  );
 });
 
 Deno.test("a name of Object's prototype is no field, no role and no variable", async () => {
