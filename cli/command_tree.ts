@@ -13,6 +13,7 @@ import { compileCommand } from "./commands/compile.ts";
 import { completeCommand, completionsCommand } from "./commands/completions.ts";
 import { configCommand } from "./commands/config.ts";
 import { cookieCommand } from "./commands/cookie.ts";
+import { devCommand } from "./commands/dev.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { drainCommand, undrainCommand } from "./commands/drain.ts";
 import { envCommand } from "./commands/env.ts";
@@ -50,6 +51,7 @@ export function commandTree(): CommandUnknownOpts {
   const commands = [
     runCommand(),
     registryCommand("gxensemble registry"),
+    devCommand(),
     loadCommand(),
     compileCommand(),
     evalCommand(),

@@ -11,7 +11,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   "cli": ["cli/commands"],
   "cli/commands": [
     ...["cli/executables", "cli/observer", "cli/doctor", "cli/top", "cli/repl", "cli/completion"],
-    "cli/rotation",
+    ...["cli/rotation", "cli/dev"],
   ],
   "cli/doctor": ["cli/kit"],
   "cli/rotation": ["cli/kit"],
@@ -19,6 +19,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   "cli/completion": ["cli/kit"],
   "cli/repl": ["cli/repl/editor"],
   "cli/repl/editor": ["cli/modules"],
+  "cli/dev": ["cli/modules"],
   "cli/executables": ["cli/modules"],
   "cli/observer": ["cli/modules"],
   "cli/modules": ["cli/kit"],

@@ -567,7 +567,8 @@ function withDefault<Own extends Option>(
   return option;
 }
 
-const rolesOption = () =>
+/** `--roles`. */
+export const rolesOption = () =>
   completing(
     "roles",
     new Option("--roles <roles>", "server role(s); a list of symbols")

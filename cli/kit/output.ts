@@ -53,13 +53,35 @@ export type StyledText = string | readonly [text: string, style: Style];
  */
 export function printStyled(parts: readonly StyledText[]): void {
   const colors = usesColors();
-  const shown = parts.map((part) => {
-    if (typeof part === "string") return escapeControls(part);
-    const [text, [begin, end]] = part;
-    const visible = escapeControls(text);
-    return colors ? `\x1b[${begin}m${visible}\x1b[${end}m` : visible;
+  writeResult(`${parts.map((part) => styled(part, colors)).join("")}\n`);
+}
+
+function styled(part: StyledText, colors: boolean): string {
+  if (typeof part === "string") return escapeControls(part);
+  const [text, [begin, end]] = part;
+  const visible = escapeControls(text);
+  return colors ? `\x1b[${begin}m${visible}\x1b[${end}m` : visible;
+}
+
+/** The control sequences with which a program chooses a color or a weight: SGR of ECMA-48. */
+// deno-lint-ignore no-control-regex -- control sequences are what has to be found
+const COLOR_SEQUENCE = /\x1b\[[0-9;:]{0,40}m/g;
+
+/**
+ * Prints lines of a process of the user, each after a label. Its colors are kept if {@linkcode
+ * usesColors}; all other control characters are escaped.
+ */
+export function printProcessLines(label: StyledText, lines: readonly string[]): void {
+  const colors = usesColors();
+  const start = styled(label, colors);
+  const shown = lines.map((line) => {
+    if (!line.includes("\x1b")) return `${start}${escapeControls(line, { keep: "\t" })}\n`;
+    const parts = line.split(COLOR_SEQUENCE).map((part) => escapeControls(part, { keep: "\t" }));
+    const sequences = colors ? line.match(COLOR_SEQUENCE) ?? [] : [];
+    const text = parts.map((part, index) => part + (sequences[index] ?? "")).join("");
+    return `${start}${text}${sequences.length > 0 ? "\x1b[0m" : ""}\n`;
   });
-  writeResult(`${shown.join("")}\n`);
+  writeResult(shown.join(""));
 }
 
 /** Prints the result as JSON, for `--json`: on one line, or on several to be read more easily. */

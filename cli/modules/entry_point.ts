@@ -39,6 +39,27 @@ export async function findEntryPoint(reader: ModuleReader): Promise<EntryPoint> 
   return { exportsMain, startsItself, usesRunProgram, asksRequire };
 }
 
+/** The functions of the runtime that start a server whose id is their first argument. */
+const STARTING = ["runServer", "startServer"];
+
+/**
+ * The id of the server that the entry module of a reader starts by itself, if it is written there.
+ *
+ * @throws {ModuleError} if the module cannot be read.
+ */
+export async function ownServerId(reader: ModuleReader): Promise<string | undefined> {
+  const { text, path } = await reader.readEntry();
+  const { program } = await parseModule(text, path);
+  let id: string | undefined;
+  if (program) {
+    walkSyntax(program, (node) => {
+      if (node.type !== "CallExpression" || !STARTING.includes(nameOf(node.callee) ?? "")) return;
+      id ??= textOf(node.arguments[0]);
+    });
+  }
+  return id;
+}
+
 /** Whether a module uses an export of the runtime. */
 async function uses(name: string, { imports, text, path }: SourceModule): Promise<boolean> {
   const isRuntime = ({ target }: SourceModule["imports"][number]) =>
@@ -159,7 +180,7 @@ const PLAIN_FUNCTIONS = new Set(
 );
 
 /** Whether a statement or declaration at the top level may do more than name values. */
-function mayDoSomething(statement: Program["body"][number]): boolean {
+export function mayDoSomething(statement: Program["body"][number]): boolean {
   // An import for side effects of a module that is not among the files.
   if (statement.type === "ImportDeclaration") {
     return statement.specifiers.length === 0 && /^(?:npm|jsr|https?):/.test(

@@ -129,6 +129,8 @@ export class ModuleReader {
   readonly entry: string;
   /** The project of the entry module. */
   readonly project: Project;
+  /** The files that were asked for so far, also those that are missing. */
+  readonly paths: Set<string> = new Set<string>();
   readonly #resolver: Resolver;
   readonly #libraryModules: Set<string>;
   readonly #cache: AnalysisCache | undefined;
@@ -173,6 +175,7 @@ export class ModuleReader {
    * shipped.
    */
   read(target: ModuleTarget, importer: Locate): Promise<SourceModule> {
+    this.paths.add(target.path);
     const source = this.#sources.get(target.module) ?? this.#read(target, importer);
     this.#sources.set(target.module, source);
     return source;

@@ -39,6 +39,8 @@ export interface Project {
   readonly directory?: string;
   /** Its version, if it has one. */
   readonly version?: string | undefined;
+  /** The files that say all this, and those that would if they existed. */
+  readonly files: string[];
   /** Its import map, including those of workspace members; empty if it has none. */
   readonly importMap: ImportMap;
   /** The unstable features of Deno that it enables. */
@@ -79,6 +81,7 @@ export async function findProject(path: string): Promise<Project> {
   if (found === undefined) {
     const importMap = new ImportMap({}, pathToFileURL(path).href);
     return {
+      files: CONFIGURATIONS.map((name) => join(dirname(path), name)),
       importMap,
       unstable: [],
       localPackages: [],
@@ -98,6 +101,7 @@ export async function findProject(path: string): Promise<Project> {
   return {
     directory: root.directory,
     version: configuration?.version ?? root.package?.version,
+    files: all.flatMap(configurationFiles),
     importMap: await readImportMaps(root, [...members, ...links]),
     unstable: configuration?.unstable ?? [],
     localPackages: all.flatMap(localPackages),
@@ -107,6 +111,16 @@ export async function findProject(path: string): Promise<Project> {
     lockFile: await LockFile.read(root.directory, configuration),
     compilerOptions: await readCompilerOptions(root, [...members, ...links]),
   };
+}
+
+/** The names of the files that configure a project, in its directory. */
+const CONFIGURATIONS = ["deno.json", "deno.jsonc", "package.json", "tsconfig.json", "deno.lock"];
+
+function configurationFiles({ directory, configuration }: Member): string[] {
+  const { importMap } = configuration ?? {};
+  return [...CONFIGURATIONS, ...importMap === undefined ? [] : [importMap]].map((name) =>
+    resolve(directory, name)
+  );
 }
 
 async function satisfying(): Promise<Project["satisfies"]> {
