@@ -215,13 +215,13 @@ export function completeBashWord(
   if (!word.raw.endsWith(replaced) || !value.startsWith(word.value)) return undefined;
   const kept = readWord(word.raw.slice(0, word.raw.length - replaced.length), 0);
   if (!value.startsWith(kept.value)) return undefined;
-  const quoted = quote(value.slice(kept.value.length), kept.open, kept.raw === "");
+  const quoted = quote(value.slice(kept.value.length), kept.open);
   // readline closes the quote, unless the closing quote is already there.
   const mark = kept.open.at(-1);
   return mark && quoted.endsWith(mark) ? quoted + mark : quoted;
 }
 
-function quote(text: string, open: OpenQuote, isStart: boolean): string {
+function quote(text: string, open: OpenQuote): string {
   switch (open) {
     case "'":
       return text.replaceAll("'", "'\\''");
@@ -232,7 +232,8 @@ function quote(text: string, open: OpenQuote, isStart: boolean): string {
       return text.replaceAll(/["$`\\]/g, "\\$&").replaceAll("!", `"'!'"`);
     case "": {
       const quoted = text.replaceAll(/[^\p{L}\p{N}_@%+=:,./~-]/gu, "\\$&");
-      return isStart ? quoted.replace(/^~/, "\\~") : quoted;
+      // Bash expands a tilde at the start, and after = and : where the word looks like an assignment.
+      return quoted.replaceAll(/(?<![^=:])~/g, "\\~");
     }
   }
 }
