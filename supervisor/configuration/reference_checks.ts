@@ -227,14 +227,27 @@ function checkCapabilities({ file, servers, table, document }: CheckedFile): voi
   for (const { own, path } of servers) check(own, path);
 }
 
-/** A server without a host runs everywhere, which is wrong as soon as there are several hosts. */
+/** What has no host runs everywhere, which is wrong as soon as there are several hosts. */
 function checkHosts({ file, servers, document }: CheckedFile): void {
-  const registryHost = registryFields(file.registry)?.host;
-  const hosts = new Set([
-    ...servers.flatMap(({ hosts = [] }) => hosts),
-    ...typeof registryHost === "string" ? [registryHost] : registryHost ?? [],
-  ]);
+  const registry = registryFields(file.registry);
+  const registryHosts = registry?.host === undefined ? [] : [registry.host].flat();
+  const isShared = registry?.store?.startsWith("etcd://") ?? false;
+  if (registryHosts.length > 1 && !isShared) {
+    document.error(
+      ["registry", "host"],
+      "registries on several hosts share their entries only in etcd: write store, or name one host",
+    );
+  }
+  const hosts = new Set([...servers.flatMap(({ hosts = [] }) => hosts), ...registryHosts]);
   if (hosts.size === 0) return;
+  if (registry && registryHosts.length === 0 && !isShared) {
+    document.warn(
+      ["registry"],
+      "every host with this file would run a registry with entries of its own: write host, as for " +
+        "the servers, or a store in etcd",
+      { atName: true },
+    );
+  }
   for (const { id, hosts, path } of servers) {
     if (hosts) continue;
     document.warn(

@@ -193,7 +193,12 @@ Deno.test("parseConfiguration looks at files and variables only of servers of th
       a: { role: "there", host },
       b: { role: "here", ...fields, host },
     },
-    registry: { host: [host, "host3"], storeCa: "gone.pem", listen: ["tcp://${GONE}:2"] },
+    registry: {
+      host: [host, "host3"],
+      store: "etcd://a:1/e",
+      storeCa: "gone.pem",
+      listen: ["tcp://${GONE}:2"],
+    },
   });
   const other = await directory.read(text("host2"));
   assert.deepEqual(other.problems, []);

@@ -479,6 +479,20 @@ export const MISTAKES: readonly Mistake[] = [
     ],
   },
   {
+    name: "registries on several hosts with a store each",
+    text: '{\n  "registry": { "host": ["host1", "host2"] }\n}',
+    reported: [
+      "2:25: registry.host: registries on several hosts share their entries only in etcd: write store, or name one host",
+    ],
+  },
+  {
+    name: "a registry on every host",
+    text: `${ROLES}"registry": true,\n"servers": { "a": { "role": "shop", "host": "host1" } }\n}`,
+    reported: [
+      "3:1: warning: registry: every host with this file would run a registry with entries of its own: write host, as for the servers, or a store in etcd",
+    ],
+  },
+  {
     name: "a plain program with what only servers have",
     text: `${ROLES}"servers": { "a": { "role": "tool", "listen": ["tcp://127.0.0.1:1"] } }\n}`,
     reported: [

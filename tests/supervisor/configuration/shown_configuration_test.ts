@@ -5,7 +5,12 @@ import { ConfigurationDirectory } from "./configuration_directory.ts";
 Deno.test("shownConfiguration reads as a file that means the same", async () => {
   using directory = new ConfigurationDirectory();
   const { configuration, problems } = await directory.read({
-    registry: { host: ["host1", "host2"], lease: "20s", listen: ["tcp://127.0.0.1:4000"] },
+    registry: {
+      host: ["host1", "host2"],
+      store: "etcd://127.0.0.1:2379/e",
+      lease: "20s",
+      listen: ["tcp://127.0.0.1:4000"],
+    },
     roles: {
       shop: {
         module: "svc.ts",
