@@ -31,6 +31,7 @@ import { loadCommand } from "./commands/load.ts";
 import { logLevelCommand } from "./commands/log_level.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { observerCommand } from "./commands/observer.ts";
+import { packageCommand } from "./commands/package.ts";
 import { pingCommand } from "./commands/ping.ts";
 import { profileCommand } from "./commands/profile.ts";
 import { registryCommand } from "./commands/registry.ts";
@@ -40,6 +41,7 @@ import { shutdownCommand } from "./commands/shutdown.ts";
 import { statusCommand } from "./commands/status.ts";
 import { topCommand } from "./commands/top.ts";
 import { traceCommand } from "./commands/trace.ts";
+import { unpackCommand } from "./commands/unpack.ts";
 import { watchCommand } from "./commands/watch.ts";
 import { formatVersion } from "./kit/build.ts";
 import { asRoot } from "./kit/command_line.ts";
@@ -83,6 +85,8 @@ export function commandTree(): CommandUnknownOpts {
     cookieCommand(),
     adminCommand(),
     caCommand(),
+    packageCommand(),
+    unpackCommand(),
     envCommand(),
     configCommand(),
     completionsCommand(),

@@ -11,10 +11,11 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   "cli": ["cli/commands"],
   "cli/commands": [
     ...["cli/executables", "cli/observer", "cli/doctor", "cli/top", "cli/repl", "cli/completion"],
-    ...["cli/rotation", "cli/dev"],
+    ...["cli/rotation", "cli/dev", "cli/packages"],
   ],
   "cli/doctor": ["cli/kit"],
   "cli/rotation": ["cli/kit"],
+  "cli/packages": ["cli/kit"],
   "cli/top": ["cli/kit"],
   "cli/completion": ["cli/kit"],
   "cli/repl": ["cli/repl/editor"],

@@ -14,6 +14,7 @@ import {
   type OutputOptions,
   passphraseFileOption,
   registryOption,
+  timeoutOption,
   viewOption,
 } from "../kit/options.ts";
 import { printJson, printLine, printNotice } from "../kit/output.ts";
@@ -40,6 +41,7 @@ export function adminCommand(): CommandUnknownOpts {
     .addOption(abortRotationOption())
     .addOption(newPassphraseFileOption())
     .addOption(registryOption())
+    .addOption(timeoutOption())
     .addHelpText(
       "after",
       examples(

@@ -13,6 +13,7 @@ import {
   type OutputOptions,
   passphraseFileOption,
   registryOption,
+  timeoutOption,
   viewOption,
 } from "../kit/options.ts";
 import { printJson, printLine, printNotice } from "../kit/output.ts";
@@ -36,6 +37,7 @@ export function cookieCommand(): CommandUnknownOpts {
     .addOption(abortRotationOption())
     .addOption(passphraseFileOption())
     .addOption(registryOption())
+    .addOption(timeoutOption())
     .addHelpText(
       "after",
       examples(

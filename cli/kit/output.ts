@@ -13,6 +13,7 @@
  *
  * @module
  */
+import { EnsembleError } from "../../runtime/errors.ts";
 import { writeErrors, writeOutput } from "../../runtime/home/standard_stream.ts";
 import { escapeControls, visibleText, writeAsJson } from "../../runtime/safe_text.ts";
 
@@ -88,6 +89,19 @@ export function printProcessLines(label: StyledText, lines: readonly string[]): 
 export function printJson(value: unknown, { oneLine = false } = {}): void {
   const json = JSON.stringify(value, undefined, oneLine ? undefined : 2);
   writeResult(`${escapeControls(json, { keep: "\n", write: writeAsJson })}\n`);
+}
+
+/**
+ * Writes bytes as they are to standard output, which must not be a terminal.
+ *
+ * @throws {EnsembleError} if they cannot be written.
+ */
+export function writeBytes(bytes: Uint8Array): void {
+  try {
+    for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+  } catch (error) {
+    throw new EnsembleError(`cannot write to standard output: ${(error as Error).message}`);
+  }
 }
 
 /** Prints on standard error anything that is not part of the result: progress, an error. */

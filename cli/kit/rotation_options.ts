@@ -21,6 +21,8 @@ export interface RotationChoice {
   readonly json: boolean;
   /** The registry's addresses; empty if not given. */
   readonly registry: Address[];
+  /** The timeout for each answer, in ms. */
+  readonly timeout?: number | undefined;
 }
 
 /** `--rotate`, of a command that makes something. */
@@ -58,11 +60,14 @@ export function isRotation({ rotate, status, abort }: RotationChoice): boolean {
 
 /** Reports options that mean nothing without a rotation. */
 export function requireRotation(
-  options: Pick<RotationChoice, "json" | "registry"> & { readonly newPassphraseFile?: string },
+  options: Pick<RotationChoice, "json" | "registry" | "timeout"> & {
+    readonly newPassphraseFile?: string;
+  },
   command: CommandUnknownOpts,
 ): void {
   if (options.json) command.error("--json requires --view, --rotate, --status or --abort");
   const rest = "requires --rotate, --status or --abort";
   if (options.registry.length > 0) command.error(`--registry ${rest}`);
+  if (options.timeout !== undefined) command.error(`--timeout ${rest}`);
   if (options.newPassphraseFile !== undefined) command.error(`--new-passphrase-file ${rest}`);
 }

@@ -41,7 +41,11 @@ export type Elevating = <Result>(
  */
 export async function askAllServers(
   console: ActorServer,
-  options: { readonly reread: boolean; readonly elevating: Elevating; readonly timeout: number },
+  options: {
+    readonly reread: boolean;
+    readonly elevating: Elevating;
+    readonly timeout: number | undefined;
+  },
 ): Promise<ServerAnswer[]> {
   const [listed, registries] = await Promise.all([
     listServers(console.actors),
@@ -77,7 +81,7 @@ async function ask(
     readonly entry: RegistryEntry;
     readonly reread: boolean;
     readonly elevating: Elevating;
-    readonly timeout: number;
+    readonly timeout: number | undefined;
   },
 ): Promise<SecretsInUse> {
   const { id } = entry;

@@ -26,9 +26,6 @@ import { Administrators } from "./administrators.ts";
 import { askAllServers, type ServerAnswer } from "./ensemble_servers.ts";
 import { type HostAnswer, Hosts } from "./hosts.ts";
 
-/** How long a server may take to answer, in ms. */
-const ANSWER_TIMEOUT = 10_000;
-
 /** Which secret is rotated, and how. */
 export interface RotationOptions extends ClientOptions, PassphraseOptions {
   /** The secret. */
@@ -227,7 +224,7 @@ export class SecretRotation {
   }
 
   async #withConsole(work: (console: ActorServer) => Promise<void>): Promise<void> {
-    const { log, registry, timeout = ANSWER_TIMEOUT } = this.#options;
+    const { log, registry, timeout } = this.#options;
     // It starts when this host has the next secret, which it needs at the end.
     await withConsole({ log, registry, timeout }, (_actors, console) => work(console));
   }
@@ -262,7 +259,7 @@ export class SecretRotation {
     { administrators, reread }: { administrators: Administrators; reread: boolean },
   ): Promise<ServerAnswer[]> {
     const { elevating } = administrators;
-    const { timeout = ANSWER_TIMEOUT } = this.#options;
+    const { timeout } = this.#options;
     return await askAllServers(console, { reread, elevating, timeout });
   }
 

@@ -43,7 +43,7 @@ const WRONG: [string[], RegExp][] = [
   [["ca", "setup", "--domian", "x"], /^unknown option '--domian' \(Did you mean --domain\?\)$/],
   [["ca", "--view", "show"], /^ca --view takes no command$/],
   [["ca", "--json", "show"], /^--json comes after the command, as in: ca show --json$/],
-  [["cookie", "--json"], /^--json requires --view$/],
+  [["cookie", "--json"], /^--json requires --view, --rotate, --status or --abort$/],
   [["admin", "-f", "--view"], /'-v, --view' cannot be used with option '-f, --force'$/],
   [["authorize", "a", "b", "shutdwn"], /"shutdwn"; use one of admin, shutdown, loader, .* a colon/],
   [["ca", "cert", "a", "--capabilities", "(admin shutdwn)"], /"shutdwn"; use one of admin, shut/],
