@@ -17,7 +17,7 @@ import type { Addition, ServerPlan } from "./server_plan.ts";
 import type { ServerReport } from "./server_report.ts";
 import { startOrder } from "./start_order.ts";
 import { NEW_RECORD, type ServerRecord, StateFile } from "./state_file.ts";
-import { type ServerSurroundings, SupervisedServer } from "./supervised_server.ts";
+import { NOT_ENABLED, type ServerSurroundings, SupervisedServer } from "./supervised_server.ts";
 
 const logger = getLogger(["gxensemble", "supervisor"]);
 
@@ -364,8 +364,7 @@ export class SupervisedProcesses {
     if (server) return server.configure(plan);
     const record = this.#records.get(id);
     this.#records.delete(id);
-    const reason = "not enabled in the configuration";
-    const rest = { state: "stopped", reason, cause: "disabled", hash } as const;
+    const rest = { state: "stopped", reason: NOT_ENABLED, cause: "disabled", hash } as const;
     this.#add(id, { plan, record: record ?? { ...NEW_RECORD, ...!enabled && { rest } } });
   }
 

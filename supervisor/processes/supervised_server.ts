@@ -38,6 +38,9 @@ const logger = getLogger(["gxensemble", "supervisor"]);
 /** How many times in a row more memory than allowed is seen before a server is restarted. */
 const MEMORY_SAMPLES = 2;
 
+/** Why a server does not run that is not enabled. */
+export const NOT_ENABLED = "not enabled in the configuration";
+
 /** What to do about a server that has failed. */
 const FAILED_ADVICE = '; "gxensemble control get-server-log {server}" shows what it has written';
 
@@ -202,11 +205,13 @@ export class SupervisedServer {
     const isTriedAnew = rest?.cause === "removed" ||
       rest?.cause === "ended" && rest.hash !== plan.hash ||
       rest?.cause === "disabled" && plan.enabled;
+    const isDisabled = !rest && this.#plan?.enabled && !plan.enabled;
     const isCheckedAnew = this.#isUp && !isEqual(this.#plan?.health, plan.health);
     this.isRetired = false;
     this.#plan = plan;
     if (isCheckedAnew) this.#beginHealthChecks();
     if (isTriedAnew) this.start();
+    if (isDisabled) this.#change({ rest: this.#rest("stopped", NOT_ENABLED, "disabled") });
     this.#wake();
   }
 

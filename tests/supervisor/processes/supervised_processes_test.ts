@@ -521,6 +521,11 @@ test("starts a server that is not enabled only when an operator does", async () 
   assert.deepEqual([state, reason], ["stopped", "not enabled in the configuration"]);
   processes.start("a");
   await processes.whenUp("a");
+  processes.configure([planOf("a", RUNS)]);
+  processes.configure([plan]);
+  await supervisor.until("a", ({ state }) => state === "stopped");
+  processes.configure([planOf("a", RUNS)]);
+  await processes.whenUp("a");
 });
 
 test("says that a process runs with an earlier configuration", async () => {
