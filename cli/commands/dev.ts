@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dirname, join } from "node:path";
 import {
   Argument,
   Command,
@@ -30,7 +31,8 @@ interface DevOptions {
 export function devCommand(): CommandUnknownOpts {
   return passOptionsThrough(new Command("dev"))
     .description(
-      "runs a program with a registry of its own in this terminal, and follows changes of its files",
+      "runs a program, or all servers of a configuration, with a registry of its own in this terminal, " +
+        "and follows the changes of its files",
     )
     .addOption(
       completing(
@@ -42,17 +44,26 @@ export function devCommand(): CommandUnknownOpts {
     .addOption(rolesOption())
     .addOption(logOption("info"))
     .addOption(
-      new Option("--restart", "restarts the server after each change, instead of loading it")
+      new Option("--restart", "restarts servers after each change, instead of loading it")
         .default(false),
     )
     .addArgument(
       completing(
         "files",
-        new Argument("<module-id>", "the module to run").argParser(reading(parseModuleId)),
+        new Argument(
+          "[module-id]",
+          "the module to run, or a configuration, or a directory with an ensemble.jsonc",
+        ).argParser<string>(reading(parseModuleId)).default(".", "./ensemble.jsonc"),
       ),
     )
     .addArgument(
-      completing("files", new Argument("[main-args...]", "arguments for its main procedure")),
+      completing(
+        "files",
+        new Argument(
+          "[main-args...]",
+          "arguments for its main procedure; for a configuration, the servers to run, instead of all",
+        ),
+      ),
     )
     .addHelpText(
       "after",
@@ -65,6 +76,8 @@ export function devCommand(): CommandUnknownOpts {
           "run it with a role and an argument",
           "gxensemble dev --roles httpd --id httpd1 examples/httpd/httpd_svc.ts 8080",
         ],
+        ["run all servers of ensemble.jsonc in this directory", "gxensemble dev"],
+        ["run two of them", "gxensemble dev ensemble.jsonc shop1 shop2"],
         ["restart the server after each change", "gxensemble dev --restart counter.ts"],
         [
           "look into it, in another terminal",
@@ -72,19 +85,35 @@ export function devCommand(): CommandUnknownOpts {
         ],
       ),
     )
-    .action(async (moduleId, args, options: DevOptions, command) => {
+    .action(async (target, args, options: DevOptions, command) => {
       const { develop } = await import("../dev/development.ts");
+      const { configurationPath, planConfiguration } = await import(
+        "../dev/configuration_plan.ts"
+      );
+      const { gerbilPath } = command.optsWithGlobals() as { gerbilPath?: string };
+      const configuration = configurationPath(target);
+      if (configuration !== undefined) {
+        for (const name of ["id", "roles", "log"] as const) {
+          if (command.getOptionValueSource(name) !== "cli") continue;
+          command.error(`--${name} is for a module: a configuration has it for each server`);
+        }
+      } else if (options.id !== undefined) requireOrdinaryId(options.id);
+      const { STATE_DIRECTORY } = await import("../dev/development_state.ts");
       const { planModule, stateDirectoryOf } = await import("../dev/module_plan.ts");
       const { id, roles, log, restart } = options;
-      if (id !== undefined) requireOrdinaryId(id);
-      const { gerbilPath } = command.optsWithGlobals() as { gerbilPath?: string };
       const runOptions = [
         ...roles.length > 0 ? ["--roles", roles.join(",")] : [],
         ...["--log", formatLogLevel(log)],
       ];
       Deno.exitCode = await develop({
-        directory: gerbilPath ?? await stateDirectoryOf(moduleId),
-        plan: () => planModule(moduleId, { id, args, options: runOptions }),
+        directory: gerbilPath ??
+          (configuration === undefined
+            ? await stateDirectoryOf(target)
+            : join(dirname(configuration), STATE_DIRECTORY)),
+        plan: () =>
+          configuration === undefined
+            ? planModule(target, { id, args, options: runOptions })
+            : planConfiguration(configuration, args),
         restart,
         registryOptions: ["--log", "warning"],
       });

@@ -26,14 +26,17 @@ import { ProcessKeeper } from "./process_keeper.ts";
 import { ownsTerminal, TerminalKeys } from "./terminal_keys.ts";
 import { changedFiles, isSameProgram, WatchedProgram } from "./watched_program.ts";
 
-/** How long the registry may take to stop, in ms. */
-const REGISTRY_STOP = 5_000;
+/** How the registry is stopped. */
+const REGISTRY_STOP = { signal: "SIGTERM", killAfter: 5_000 } as const;
 
 /** The delay between questions to a registry that starts, in ms. */
 const REGISTRY_DELAY = 20;
 
 /** The servers that are started, stopped or loaded into at the same time. */
 const CONCURRENCY = 8;
+
+/** How long a server may be starting, in ms, until others are started that do not need it. */
+const SLOW_START = 2_000;
 
 /** What to run, and how. */
 export interface DevelopmentOptions {
@@ -89,6 +92,9 @@ class Development {
   readonly #end = Promise.withResolvers<number>();
   #plan: DevelopmentPlan;
   #planMarks = "";
+  /** The servers to start as soon as those are up that they need. */
+  readonly #wanted = new Set<DevelopmentServer>();
+  #startTimer: ReturnType<typeof setTimeout> | undefined;
   #registry: DevelopmentProcess | undefined;
   #isEnding = false;
   /** The work under way: one change after the other. */
@@ -215,6 +221,7 @@ class Development {
       if (entry?.state !== "up" || !server?.becomeUp(entry.pid)) continue;
       const again = server.starts > 1 ? "is up again" : "is up";
       this.#output.say(`${id} ${again} (${formatDuration(server.age)})`);
+      this.#startWanted();
     }
   }
 
@@ -237,8 +244,9 @@ class Development {
   #showServers(): void {
     for (const server of this.#servers.values()) {
       const { id, state, pid, starts } = server;
+      const lacked = this.#wanted.has(server) ? this.#lackedBy(server) : [];
       const what = pid === undefined
-        ? state
+        ? lacked.length > 0 ? `waits for ${formatIds(lacked)}` : state
         : `${state}, process ${pid}, for ${formatDuration(server.age)}`;
       this.#output.say(`${id}: ${what}, started ${starts === 1 ? "once" : `${starts} times`}`);
     }
@@ -270,16 +278,18 @@ class Development {
     const former = [...this.#servers.values()].filter((server) =>
       planned.get(server.id) !== JSON.stringify(server.plan)
     );
-    const wasRunning = this.#servers.size > 0;
+    const isFirst = this.#servers.size === 0;
+    const replaced = new Set(former.map(({ id }) => id));
     await this.#stopServers(former);
     for (const { id } of former) {
       this.#servers.delete(id);
       if (!planned.has(id)) this.#output.say(`${id} has stopped: it is no longer described`);
     }
+    const kept = new Set(this.#servers.keys());
     this.#plan = plan;
     this.#planMarks = marksOf(plan.files);
     for (const each of servers) {
-      if (this.#servers.has(each.id)) continue;
+      if (kept.has(each.id)) continue;
       const program = each.program.kind === "module"
         ? await this.#programOf(each.program.path)
         : undefined;
@@ -291,12 +301,18 @@ class Development {
           onEnd: (server, end) => this.#onServerEnd(server, end),
         }),
       );
-      if (wasRunning) this.#output.say(`${each.id} starts: its description has changed`);
+      if (isFirst) continue;
+      this.#output.say(
+        replaced.has(each.id)
+          ? `restarting ${each.id}: its description has changed`
+          : `starting ${each.id}, which is new`,
+      );
     }
     const used = new Set(servers.map(({ program }) => program.path));
     for (const path of this.#programs.keys()) if (!used.has(path)) this.#programs.delete(path);
     this.#watchFiles();
-    await this.#start([...this.#servers.values()].filter(({ state }) => state === "down"));
+    const added = servers.flatMap(({ id }) => kept.has(id) ? [] : this.#servers.get(id)!);
+    this.#start(added);
   }
 
   async #programOf(path: string): Promise<WatchedProgram> {
@@ -332,31 +348,47 @@ class Development {
     this.#output.complain([message, ...frame, what].join("\n"));
   }
 
-  /** Starts servers, each after those that it needs. */
-  async #start(servers: readonly DevelopmentServer[]): Promise<void> {
-    const starting = new Map<string, Promise<void>>();
-    const start = (server: DevelopmentServer): Promise<void> => {
-      const known = starting.get(server.id);
-      if (known) return known;
-      const done = (async () => {
-        const needed = server.plan.after.flatMap((id) => {
-          const other = servers.find((each) => each.id === id);
-          return other && other !== server ? [start(other)] : [];
-        });
-        if (needed.length > 0) await Promise.race([Promise.all(needed), this.#end.promise]);
-        if (this.#isEnding || server.program?.reading?.error) return;
-        if (server.state !== "down") return;
-        server.start();
-        if (servers.some(({ plan }) => plan.after.includes(server.id))) await server.settled;
-      })();
-      starting.set(server.id, done);
-      return done;
-    };
-    await Promise.all(servers.map(start));
+  /** Starts servers, each when those are up that it needs. */
+  #start(servers: readonly DevelopmentServer[]): void {
+    for (const server of servers) this.#wanted.add(server);
+    this.#startWanted();
+  }
+
+  /** Starts those that can be started now. The rest follows when others are up. */
+  #startWanted(): void {
+    clearTimeout(this.#startTimer);
+    for (const server of this.#wanted) {
+      if (this.#isEnding) return;
+      if (server.state !== "down" || server.program?.reading?.error) {
+        this.#wanted.delete(server);
+        continue;
+      }
+      if (this.#lackedBy(server).length > 0) continue;
+      const starting = [...this.#servers.values()].filter(({ state, age }) =>
+        state === "starting" && age < SLOW_START
+      );
+      if (starting.length >= CONCURRENCY) {
+        this.#startTimer = setTimeout(() => this.#startWanted(), SLOW_START);
+        return;
+      }
+      this.#wanted.delete(server);
+      server.start();
+      // One that is no server is up at once.
+      if (server.plan.program.kind === "plain") return this.#startWanted();
+    }
+  }
+
+  /** The ids of the servers that have to be up before one is started. */
+  #lackedBy({ plan }: DevelopmentServer): string[] {
+    return plan.after.filter((id) => {
+      const other = this.#servers.get(id);
+      return other !== undefined && other.state !== "up";
+    });
   }
 
   /** Stops servers, each before those that it needs. */
   async #stopServers(servers: readonly DevelopmentServer[]): Promise<void> {
+    for (const server of servers) this.#wanted.delete(server);
     const stopping = new Map<string, Promise<void>>();
     const stop = (server: DevelopmentServer): Promise<void> => {
       const known = stopping.get(server.id);
@@ -376,7 +408,7 @@ class Development {
 
   async #restart(servers: readonly DevelopmentServer[]): Promise<void> {
     await this.#stopServers(servers);
-    if (!this.#isEnding) await this.#start(servers);
+    this.#start(servers);
   }
 
   async #restartAll(): Promise<void> {
@@ -392,6 +424,7 @@ class Development {
 
   #onServerEnd({ id, program, failure }: DevelopmentServer, end: ProcessEnd): void {
     if (this.#isEnding) return;
+    this.#startWanted();
     if (end.code !== 0 && failure) {
       const frame = codeFrame(failure);
       if (frame.length > 0) this.#output.complain(frame.join("\n"));
@@ -410,7 +443,10 @@ class Development {
       try {
         await this.#applyPlan(await this.#options.plan());
       } catch (error) {
-        this.#output.complain(`${(error as Error).message}\nthe servers run as before`);
+        const { message } = error as Error;
+        const position = positionIn(message);
+        const frame = position ? codeFrame(position) : [];
+        this.#output.complain([message, ...frame, "the servers run as before"].join("\n"));
       }
     }
     for (const program of this.#programs.values()) await this.#followProgram(program);
@@ -425,7 +461,7 @@ class Development {
     this.#reportProgram(program);
     if (!version) return;
     const users = [...this.#servers.values()].filter((server) => server.program === program);
-    const down = users.filter(({ state }) => state === "down");
+    const down = users.filter((server) => server.state === "down" && !this.#wanted.has(server));
     const running = users.filter(({ state, version: own }) =>
       state !== "down" && !(own && isSameProgram(own, version))
     );
@@ -532,6 +568,7 @@ class Development {
   /** Stops the servers, and then the registry. */
   async #stopAll(): Promise<void> {
     this.#isEnding = true;
+    clearTimeout(this.#startTimer);
     await this.#stopServers([...this.#servers.values()]);
     await this.#registry?.stop(REGISTRY_STOP);
     // What was under way may have started one more.

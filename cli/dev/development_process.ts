@@ -25,6 +25,14 @@ export interface ProcessOptions {
   readonly print: (lines: readonly string[]) => void;
 }
 
+/** How a process is stopped. */
+export interface StopRule {
+  /** The signal that asks it to stop. */
+  readonly signal: Deno.Signal;
+  /** How long it may take, in ms. */
+  readonly killAfter: number;
+}
+
 /** The end of a process. */
 export interface ProcessEnd {
   /** Its exit code. */
@@ -67,11 +75,11 @@ export class DevelopmentProcess {
     return this.#isAsked;
   }
 
-  /** Asks it to stop, kills it after `patience` ms, and waits for its end. */
-  async stop(patience: number): Promise<ProcessEnd> {
+  /** Asks it to stop, kills it when it has not, and waits for its end. */
+  async stop({ signal, killAfter }: StopRule): Promise<ProcessEnd> {
     this.#isAsked = true;
-    this.#signal("SIGTERM");
-    const timer = setTimeout(() => this.kill(), patience);
+    this.#signal(signal);
+    const timer = setTimeout(() => this.kill(), killAfter);
     try {
       return await this.ended;
     } finally {

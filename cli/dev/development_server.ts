@@ -50,7 +50,6 @@ export class DevelopmentServer {
   readonly #onEnd: (server: DevelopmentServer, end: ProcessEnd) => void;
   #process: DevelopmentProcess | undefined;
   #state: DevelopmentState = "down";
-  #up = Promise.withResolvers<void>();
   /** The version with which it was started. */
   #started: ProgramVersion | undefined;
   /** The version whose modules it has. */
@@ -114,18 +113,12 @@ export class DevelopmentServer {
     return this.#loaded;
   }
 
-  /** Resolves when it is up, or its process has ended. */
-  get settled(): Promise<void> {
-    return this.#up.promise;
-  }
-
   /** Starts its process. */
   start(): void {
     const { plan, program } = this;
     const { command, env, keeper, output } = this.#surroundings;
     this.#started = this.#loaded = program?.reading?.version;
     this.#state = "starting";
-    this.#up = Promise.withResolvers<void>();
     this.#count++;
     this.#lastLines = [];
     const process = new DevelopmentProcess({
@@ -144,7 +137,6 @@ export class DevelopmentServer {
       if (this.#process !== process) return;
       this.#process = undefined;
       this.#state = "down";
-      this.#up.resolve();
       if (!process.isAsked) this.#onEnd(this, end);
     });
   }
@@ -153,7 +145,6 @@ export class DevelopmentServer {
   becomeUp(pid: number | undefined): boolean {
     if (this.#state !== "starting" || pid !== this.#process?.pid) return false;
     this.#state = "up";
-    this.#up.resolve();
     return true;
   }
 
@@ -162,7 +153,7 @@ export class DevelopmentServer {
     const process = this.#process;
     if (!process) return;
     this.#state = "stopping";
-    await process.stop(this.plan.stopTime);
+    await process.stop(this.plan.stop);
   }
 
   /** Kills its process. */

@@ -6,18 +6,15 @@
 import { basename, dirname, join } from "node:path";
 import { isServerId, REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { ModuleError } from "../../runtime/code/source_map.ts";
-import { DEFAULT_GRACE } from "../../runtime/ensemble/start_options.ts";
 import { ownServerId } from "../modules/entry_point.ts";
 import { absolutePath, ModuleReader } from "../modules/module_reader.ts";
 import { findProject } from "../modules/project.ts";
 import type { DevelopmentPlan } from "./development.ts";
 import { STATE_DIRECTORY } from "./development_state.ts";
+import { DEVELOPMENT_GRACE, KILL_AFTER } from "./planned_server.ts";
 
 /** The id of a server whose module has no name that could be one. */
 const FALLBACK_ID = "server1";
-
-/** The time from the end of a server's grace until it is killed, in ms. */
-export const KILL_DELAY = 2_000;
 
 /** The directory for the state of a module's ensemble: in its project, or else beside the module. */
 export async function stateDirectoryOf(file: string): Promise<string> {
@@ -50,12 +47,12 @@ export async function planModule(
   const server = {
     id: id ?? await writtenId(file) ?? idFrom(path),
     program: { kind: "module" as const, path },
-    options,
+    options: [...options, "--grace", `${DEVELOPMENT_GRACE / 1000}`],
     args,
     env: {},
     workingDirectory: Deno.cwd(),
     after: [],
-    stopTime: DEFAULT_GRACE + KILL_DELAY,
+    stop: { signal: "SIGTERM" as const, killAfter: KILL_AFTER },
   };
   return { servers: [server], files: [] };
 }

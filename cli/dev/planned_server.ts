@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { StopRule } from "./development_process.ts";
 
 /** A server to run. */
 export interface PlannedServer {
@@ -23,6 +24,15 @@ export interface PlannedServer {
   readonly workingDirectory: string;
   /** The ids of servers that have to be up before it is started. */
   readonly after: readonly string[];
-  /** How long it may take to stop, in ms. */
-  readonly stopTime: number;
+  /** How it is stopped. */
+  readonly stop: StopRule;
 }
+
+/**
+ * The time that the actors and `main` of a server have to stop, in ms: shorter than elsewhere, since the next
+ * version waits for it.
+ */
+export const DEVELOPMENT_GRACE = 1_000;
+
+/** The time from the request to stop until a server is killed, in ms. */
+export const KILL_AFTER: number = DEVELOPMENT_GRACE + 2_000;

@@ -310,3 +310,86 @@ Deno.test("dev ends all when its terminal is closed", async () => {
   await terminal.close();
   await gone(pid);
 });
+
+const WORKER = `
+  import { currentServer } from "@gxensemble/ensemble";
+  import { step } from "./step.js";
+  export const service = { value() { return step(); } };
+  export async function main(word = "none") {
+    const { id } = currentServer();
+    console.log(id + " has " + word + " " + (Deno.env.get("WORD") ?? "unset") + " " + Deno.cwd());
+    currentServer().serve("counter", service);
+    await currentServer().stopped;
+  }
+`;
+
+function configuration(word: string, servers: object = {}): string {
+  return JSON.stringify({
+    registry: { listen: ["tcp://10.255.255.1:1"] },
+    roles: {
+      worker: { module: "worker.js", env: { WORD: word } },
+      plain: { executable: "/bin/sleep", plain: true, args: ["1000"] },
+    },
+    servers: {
+      last: {
+        role: "worker",
+        after: ["worker-0", "worker-1"],
+        args: ["an argument"],
+        host: "elsewhere",
+      },
+      off: { role: "worker", enabled: false },
+      ...servers,
+    },
+    workers: [{ role: "worker", prefix: "worker", count: 2 }],
+  });
+}
+
+Deno.test("dev runs all servers of a configuration, and follows its changes", async () => {
+  await using project = await Project.make({
+    "ensemble.jsonc": configuration("first"),
+    "worker.js": WORKER,
+    "step.js": STEP,
+  });
+  const dev = project.develop(project.path("ensemble.jsonc"));
+  await shown(dev, /^last {5}\| last has an argument first \S+$/);
+  await shown(dev, /last is up/);
+  const at = (pattern: RegExp) => dev.output.findIndex((line) => pattern.test(line));
+  for (const id of ["worker-0", "worker-1"]) {
+    const up = at(new RegExp(`dev .* ${id} is up`));
+    assert.ok(up >= 0 && up < at(/last has/), id);
+  }
+  assert.equal(at(/^off /), -1);
+  await project.write({ "step.js": STEP.replace("1", "2") });
+  await shown(dev, /loaded \S*step\.js into last, worker-0, worker-1 in \d+ ms$/);
+  assert.equal(await project.call("counter@worker-1", "value"), "2");
+  await project.write({ "ensemble.jsonc": configuration("second", { more: { role: "worker" } }) });
+  await shown(dev, /starting more, which is new/);
+  await shown(dev, /restarting worker-0: its description has changed/);
+  await shown(dev, /more has none second/);
+  await shown(dev, /worker-1 has none second/);
+  await project.write({ "ensemble.jsonc": '{"roles": {}, "servers": {"a": {"role": "b"}}}' });
+  await shown(dev, /ensemble\.jsonc:1:\d+: servers\.a\.role: /);
+  await shown(dev, /the servers run as before/);
+  dev.signal("SIGINT");
+  assert.equal(await dev.exit(), 0);
+});
+
+Deno.test("dev runs the servers of a configuration that are named", async () => {
+  await using project = await Project.make({
+    "ensemble.jsonc": configuration("first", { tool: { role: "plain" } }),
+    "worker.js": WORKER,
+    "step.js": STEP,
+  });
+  const dev = project.develop(project.path("."), "worker-1", "tool");
+  await shown(dev, /worker-1 is up/);
+  dev.signal("SIGINT");
+  assert.equal(await dev.exit(), 0);
+  assert.deepEqual(dev.output.filter((line) => /^(?:last|worker-0) /.test(line)), []);
+  assert.match(
+    await project.ensemble.failure("dev", project.path("ensemble.jsonc"), "worker-7"),
+    /ensemble\.jsonc has no server worker-7; it has last, off, tool, worker-0, worker-1$/,
+  );
+  const wrong = await project.ensemble.run("dev", "--id", "a", project.path("ensemble.jsonc"));
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /--id is for a module: a configuration has it for each server/);
+});
