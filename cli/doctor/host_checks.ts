@@ -4,12 +4,12 @@
  * @module
  */
 import { statfsSync } from "node:fs";
-import { readCookie } from "../../runtime/home/cookie.ts";
+import { readCookies } from "../../runtime/home/cookie.ts";
 import { isThere, readSecretFile } from "../../runtime/home/files.ts";
 import { KnownServersFile } from "../../runtime/home/known_servers.ts";
 import type { Places } from "../../runtime/home/paths.ts";
 import { openFiles } from "../../runtime/observation/process_usage.ts";
-import { hasAdminPrivateKey, readAdminPublicKey } from "../../runtime/pki/admin_key.ts";
+import { hasAdminPrivateKey, readAdminPublicKeys } from "../../runtime/pki/admin_key.ts";
 import { DAY } from "../../runtime/pki/certificate_terms.ts";
 import { EXPIRY_NOTICE } from "../../runtime/pki/own_tls.ts";
 import { decodePem } from "../../runtime/pki/pem.ts";
@@ -77,7 +77,14 @@ function checkStateDirectory({ directory }: Places): Finding {
 }
 
 async function checkCookie(places: Places): Promise<Finding> {
-  await readCookie(places);
+  await readCookies(places);
+  if (await isThere(places.nextCookie)) {
+    return warning(
+      "cookie",
+      `it is being replaced: there is ${places.nextCookie}, and servers accept both`,
+      'go on with "gxensemble cookie --rotate" on the host where it was begun, or see --status',
+    );
+  }
   return ok("cookie", `${places.cookie}, which only this user can read`);
 }
 
@@ -96,7 +103,14 @@ async function checkAdministrator(places: Places): Promise<Finding> {
     }
     return ok(check, "none is set up: every holder of the cookie may do everything");
   }
-  await readAdminPublicKey(places);
+  await readAdminPublicKeys(places);
+  if (await isThere(places.nextAdminPublicKey)) {
+    return warning(
+      check,
+      `the key pair is being replaced: there is ${places.nextAdminPublicKey}, and servers accept both`,
+      'go on with "gxensemble admin --rotate" on the host where it was begun, or see --status',
+    );
+  }
   return ok(
     check,
     `${places.adminPublicKey}${hasPrivateKey ? ", with the private key on this host" : ""}`,

@@ -7,6 +7,7 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Envelope, Receiver, Route } from "../actor/messaging.ts";
 import { checkServerId, REGISTRY_ID } from "../actor/references.ts";
 import {
+  AuthenticationError,
   DisconnectedError,
   EnsembleError,
   type ErrorCode,
@@ -100,6 +101,11 @@ export class Router implements Route, Connections {
   /** Runs while the registry owes an answer. */
   #patience: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
+  /**
+   * Called when a handshake has failed, as with a peer that has another cookie. Resolves to whether
+   * this server has other cookies now, so that it is worth another try.
+   */
+  onRefused: () => Promise<boolean> = () => Promise.resolve(false);
 
   /** Creates a router without connections. */
   constructor(self: Credentials, parts: RouterParts) {
@@ -236,6 +242,8 @@ export class Router implements Route, Connections {
     } catch (error) {
       // Two servers that dial each other at once are not an error.
       if (error instanceof RefusedError && error.refusal === Refusal.Duplicate) return;
+      // For the client's next attempt.
+      if (error instanceof AuthenticationError) void this.onRefused();
       throw error;
     } finally {
       const peer = client && this.#peers.get(client);
@@ -501,6 +509,19 @@ export class Router implements Route, Connections {
   async #dial(
     peer: Peer,
     address: Address,
+    options: { registered: Uint8Array | undefined; timeout: number | undefined },
+  ): Promise<boolean> {
+    try {
+      return await this.#dialOnce(peer, address, options);
+    } catch (error) {
+      if (peer.connection || !isRefusal(error) || !await this.onRefused()) throw error;
+      return await this.#dialOnce(peer, address, options);
+    }
+  }
+
+  async #dialOnce(
+    peer: Peer,
+    address: Address,
     { registered, timeout }: { registered: Uint8Array | undefined; timeout: number | undefined },
   ): Promise<boolean> {
     const began = performance.now();
@@ -721,4 +742,11 @@ function codeOf(cause: unknown): ErrorCode {
 function unansweredStage(error: unknown): Silence["stage"] | undefined {
   if (error instanceof UnreachableError) return error.why === "full" ? "connect" : undefined;
   return (error as Error).cause instanceof SlowHandshakeError ? "handshake" : undefined;
+}
+
+/** Whether a handshake failed because the two did not authenticate each other. */
+function isRefusal(error: unknown): boolean {
+  const { cause } = error as Error;
+  return cause instanceof AuthenticationError ||
+    cause instanceof RefusedError && cause.refusal === Refusal.Failed;
 }

@@ -22,11 +22,14 @@ export interface SecretsInUse {
   readonly behind: readonly string[];
 }
 
+/** How often the cookies are read again because a handshake has failed, in ms. */
+const RECHECK_INTERVAL = 10_000;
+
 /** The parts of a server that use its secrets. */
 interface Users {
   readonly cookies: CookieKeys;
   readonly elevations: Elevations;
-  readonly router: { sessions(): readonly Session[] };
+  readonly router: { sessions(): readonly Session[]; onRefused(): Promise<boolean> };
 }
 
 /** The secrets of a server. */
@@ -34,6 +37,7 @@ export class ServerSecrets {
   readonly #options: Pick<ActorServerOptions, "id" | "readCookies" | "readAdminKeys">;
   readonly #users: Users;
   #rereading: Promise<unknown> = Promise.resolve();
+  #recheckedAt = -Infinity;
 
   /** Those of a server with these options. */
   constructor(
@@ -42,6 +46,7 @@ export class ServerSecrets {
   ) {
     this.#options = options;
     this.#users = users;
+    users.router.onRefused = () => this.#recheck();
   }
 
   /** Those that it uses now. */
@@ -70,6 +75,27 @@ export class ServerSecrets {
     const reread = this.#rereading.then(() => this.#reread());
     this.#rereading = reread.catch(() => {});
     return reread;
+  }
+
+  /**
+   * Reads the cookies again after a handshake has failed: they may have been replaced without this
+   * server being told, as one that is in no registry. Resolves to whether they were.
+   */
+  async #recheck(): Promise<boolean> {
+    const { readCookies } = this.#options;
+    const { cookies } = this.#users;
+    // Peers cause this, so it must cost nothing.
+    if (!readCookies || performance.now() < this.#recheckedAt + RECHECK_INTERVAL) return false;
+    this.#recheckedAt = performance.now();
+    const before = cookies.fingerprints.join();
+    const recheck = this.#rereading.then(async () => await cookies.replace(await readCookies()));
+    this.#rereading = recheck.catch(() => {});
+    try {
+      await recheck;
+      return cookies.fingerprints.join() !== before;
+    } catch {
+      return false;
+    }
   }
 
   async #reread(): Promise<SecretsInUse> {

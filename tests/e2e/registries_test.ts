@@ -122,3 +122,44 @@ testWith(["etcd"], {
     }
   },
 });
+
+testWith(["etcd"], {
+  name: "cookie --rotate reaches each of several registries",
+  async fn() {
+    await using cluster = await EtcdCluster.start({ size: 1 });
+    const store = ["--store", cluster.url("ensemble")];
+    await using ensemble = new RunningEnsemble();
+    await ensemble.lines("cookie");
+    await ensemble.startRegistry(...store);
+    using elsewhere = copyOf(ensemble);
+    const other = new RunningProcess(elsewhere.gxensemble("registry", ...store).spawn());
+    try {
+      await other.logged(/registry listens at unix:/);
+      const sockets = [ensemble.socket("registry"), `${elsewhere.socketDirectory}/registry`];
+      const { environment } = ensemble.places;
+      environment.ENSEMBLE_REGISTRY = sockets.map((path) => `unix:${path}`).join(" ");
+      await ensemble.startServer("web1");
+      const { code, stderr } = await ensemble.run("cookie", "--rotate");
+      assert.equal(code, 1);
+      // Only the other one has files of its own.
+      assert.match(
+        stderr,
+        new RegExp(
+          `^gxensemble: error: registry at unix:${sockets[1]} on \\S+ has the old one only$`,
+          "m",
+        ),
+      );
+      const next = await Deno.readFile(`${ensemble.places.cookiePath}.next`);
+      await Deno.writeFile(elsewhere.cookiePath, next, { mode: 0o600 });
+      const lines = await ensemble.lines("cookie", "--rotate");
+      assert.ok(lines.includes("... web1 accepts the new one only"), lines.join("\n"));
+      for (const socket of sockets) {
+        const line = `... registry at unix:${socket} accepts the new one only`;
+        assert.ok(lines.includes(line), lines.join("\n"));
+      }
+      await ensemble.lines("ping", "web1");
+    } finally {
+      await other.kill();
+    }
+  },
+});

@@ -64,6 +64,20 @@ const MISTAKES: [
     /it was truncated: copy it again$/,
   ],
   [
+    "the cookie is being replaced",
+    ({ nextCookie }) => Deno.writeFile(nextCookie, new Uint8Array(32), { mode: 0o600 }),
+    "warning",
+    "cookie",
+    /^it is being replaced: there is \S+\/cookie\.next, and servers accept both$/,
+  ],
+  [
+    "others can read the next cookie",
+    ({ nextCookie }) => Deno.writeFile(nextCookie, new Uint8Array(32), { mode: 0o644 }),
+    "failure",
+    "cookie",
+    /other users can read .*cookie\.next/,
+  ],
+  [
     "others can read the administrators' private key",
     async ({ adminPrivateKey }) => {
       await Deno.writeTextFile(adminPrivateKey, "a key");

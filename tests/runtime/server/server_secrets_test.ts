@@ -9,6 +9,7 @@ import {
   granted,
   newAdministrator,
 } from "./administered_ensemble.ts";
+import { eventually } from "./captured_logs.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 
 const OLD = new Uint8Array(32).fill(1);
@@ -75,6 +76,41 @@ Deno.test("secrets names the peers that connected without the next cookie", asyn
   await connect("console-c", NEXT, OLD);
   await connect("console-d", NEXT);
   assert.deepEqual((await server.secrets.inUse()).behind, ["console-a", "console-b"]);
+});
+
+Deno.test("a client that was not told reads the cookie again when it is refused", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.start("a", { cookies: [NEXT], register: false });
+  const files = { cookies: [OLD], reads: 0 };
+  const client = await ensemble.startConsole("console", {
+    cookies: [OLD],
+    readCookies() {
+      files.reads++;
+      return Promise.resolve(files.cookies);
+    },
+  });
+  await assert.rejects(client.connect("a", [ensemble.socket("a")]), /their cookies differ/);
+  assert.equal(files.reads, 1);
+  // Not each time.
+  await assert.rejects(client.connect("a", [ensemble.socket("a")]), /their cookies differ/);
+  assert.equal(files.reads, 1);
+  const late = await ensemble.startConsole("late", {
+    cookies: [OLD],
+    readCookies: () => Promise.resolve([NEXT]),
+  });
+  await late.connect("a", [ensemble.socket("a")]);
+  assert.equal(await late.ask(refTo("a", "server"), { type: "ping" }), "OK");
+});
+
+Deno.test("a server that was not told reads the cookie again when a client has another one", async () => {
+  await using ensemble = new LocalEnsemble();
+  const { server, files } = await startRereading(ensemble, "a");
+  files.cookies = [NEXT];
+  const next = await fingerprintOf(NEXT);
+  await assert.rejects(pings(ensemble, "a", [NEXT]), /their cookies differ/);
+  await eventually(async () => (await server.secrets.inUse()).cookies.includes(next));
+  await pings(ensemble, "a", [NEXT]);
+  await assert.rejects(pings(ensemble, "a", [OLD]), /their cookies differ/);
 });
 
 Deno.test("rereadSecrets leaves all as it was when a file cannot be read", async () => {
