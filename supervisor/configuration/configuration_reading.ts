@@ -24,6 +24,7 @@ import { checkFiles } from "./file_checks.ts";
 import { type NamedServer, namedServers } from "./inheritance.ts";
 import { checkReferences, isHere } from "./reference_checks.ts";
 import { registryFields, resolveConfiguration, ServerTable } from "./resolution.ts";
+import { requireUnchangeable } from "./process_environment.ts";
 import { readAs } from "./shapes.ts";
 import { Variables } from "./variables.ts";
 
@@ -142,6 +143,7 @@ async function readText(path: string): Promise<string> {
       { cause: error },
     );
   }
+  await requireUnchangeable(path);
   if (bytes.length > MAX_CONFIGURATION) {
     throw new EnsembleError(
       `cannot read ${path}: it is larger than ${formatSize(MAX_CONFIGURATION)}`,

@@ -37,14 +37,7 @@ export async function processEnvironment(
  */
 export async function readVariableFile(path: string): Promise<Record<string, string>> {
   const bytes = await readExisting(path, readRegularFile);
-  const { mode } = await Deno.stat(path);
-  if (mode !== null && (mode & 0o022) !== 0) {
-    throw new EnsembleError(
-      `other users can change ${path} (mode ${
-        (mode & 0o777).toString(8)
-      }): run "chmod go-w ${path}"`,
-    );
-  }
+  await requireUnchangeable(path);
   const variables: [string, string][] = [];
   for (const [index, line] of decode(path, bytes).split(/\r?\n/).entries()) {
     if (/^\s*(?:#|$)/.test(line)) continue;
@@ -56,6 +49,20 @@ export async function readVariableFile(path: string): Promise<Record<string, str
     variables.push([name, single ?? double ?? value]);
   }
   return Object.fromEntries(variables);
+}
+
+/**
+ * Refuses a file that says what a supervisor runs, or how, if every user can change it. Groups may:
+ * many systems give each user one of its own.
+ *
+ * @throws {EnsembleError} if so, with what to do.
+ */
+export async function requireUnchangeable(path: string): Promise<void> {
+  const { mode } = await Deno.stat(path);
+  if (mode === null || (mode & 0o002) === 0) return;
+  throw new EnsembleError(
+    `other users can change ${path} (mode ${(mode & 0o777).toString(8)}): run "chmod o-w ${path}"`,
+  );
 }
 
 async function readSecret(path: string, name: string): Promise<string> {

@@ -50,7 +50,7 @@ export interface ServerPlan extends Keeping {
    */
   readonly launch: () => Launch | Promise<Launch>;
   /**
-   * Whether it is up only when {@linkcode SupervisedProcesses.becameUp} says so, within
+   * Whether it is up only when `SupervisedProcesses.becameUp` says so, within
    * `start.timeout`. Otherwise it is up while it runs.
    */
   readonly announcesUp: boolean;
@@ -60,6 +60,6 @@ export interface ServerPlan extends Keeping {
   readonly hash: string;
   /** Exit codes after which no restart can help, such as 2 for a wrong command line. */
   readonly finalCodes: readonly number[];
-  /** Set for a server that an operator added. It is kept for {@linkcode SupervisedProcesses}. */
+  /** Set for a server that an operator added. It is kept for `SupervisedProcesses`. */
   readonly addition?: Addition | undefined;
 }

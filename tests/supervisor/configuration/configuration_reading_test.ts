@@ -442,6 +442,13 @@ Deno.test("readConfiguration says why a file cannot be read", async () => {
   await assert.rejects(read, { message: /ensemble.jsonc is not UTF-8 text$/ });
   Deno.writeTextFileSync(file, " ".repeat(MAX_CONFIGURATION + 1));
   await assert.rejects(read, { message: /^cannot read \/.*: it is larger than 1MiB$/ });
+  Deno.chmodSync(file, 0o666);
+  await assert.rejects(read, {
+    message: /^other users can change \/.* \(mode 666\): run "chmod o-w/,
+  });
+  Deno.removeSync(file);
+  await new Deno.Command("mkfifo", { args: [file] }).output();
+  await assert.rejects(read, { message: /^cannot read \/.*ensemble.jsonc: it is a named pipe$/ });
 });
 
 Deno.test("wrongConfiguration has a line for each error, and none for warnings", async () => {

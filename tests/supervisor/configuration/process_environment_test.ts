@@ -51,5 +51,5 @@ Deno.test("readVariableFile names a wrong line without its content", async () =>
   }
   Deno.writeTextFileSync(file, "A=1\n");
   Deno.chmodSync(file, 0o666);
-  await assert.rejects(readVariableFile(file), { message: /^other users can change .*chmod go-w/ });
+  await assert.rejects(readVariableFile(file), { message: /^other users can change .*chmod o-w/ });
 });
