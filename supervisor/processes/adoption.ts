@@ -7,6 +7,8 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { type Kernel, ownKernel } from "../../runtime/own_process.ts";
 import { AdoptedChild } from "./child.ts";
 import type { ProcessEntry, ProcessTable } from "./process_table.ts";
+import { reapChild } from "./reaping.ts";
+import type { ProcessEnd } from "./server_report.ts";
 import { CLAIM, claimPath, MARKER_VARIABLE, parseMarker, type RunIdentity } from "./spawning.ts";
 import type { RecordedProcess, ServerRecord } from "./state_file.ts";
 
@@ -38,8 +40,8 @@ export interface AdoptionOptions extends Pick<RunIdentity, "supervisor" | "direc
 export interface Adoption {
   /** Those that run, by server. */
   readonly running: ReadonlyMap<string, AdoptedChild>;
-  /** The servers whose processes have ended. */
-  readonly ended: ReadonlySet<string>;
+  /** How the processes of other servers have ended. */
+  readonly ended: ReadonlyMap<string, ProcessEnd>;
 }
 
 /**
@@ -50,7 +52,7 @@ export async function findChildren(
   { supervisor, directory, records, table }: AdoptionOptions,
 ): Promise<Adoption> {
   const running = new Map<string, AdoptedChild>();
-  const ended = new Set<string>();
+  const ended = new Map<string, ProcessEnd>();
   // Claims come first: what has claimed its run by then is seen by the look at all processes.
   const begun = new Map<string, boolean>();
   for (const [id, { process }] of records ?? []) {
@@ -61,7 +63,7 @@ export async function findChildren(
     if (!process || begun.get(id) === false) continue;
     const child = await findProcess(process, { marked, directory, table });
     if (child) running.set(id, child);
-    else ended.add(id);
+    else ended.set(id, { at: Date.now(), ...process.pid && reapChild(process.pid) });
   }
   for (const { server, marker, entry } of newestFirst(marked)) {
     // A run that has no record either ended and left something behind, or could not be recorded.

@@ -5,6 +5,7 @@
  */
 import { unlessAborted, within } from "../../runtime/timeout.ts";
 import { membersOf, type ProcessTable } from "./process_table.ts";
+import { reapChild, REAPED_BY_DENO } from "./reaping.ts";
 import type { ProcessEnd } from "./server_report.ts";
 
 /** How often leftover processes are killed, since they may start others meanwhile. */
@@ -76,9 +77,11 @@ export class StartedChild implements Child {
     this.marker = marker;
     this.startedAt = startedAt;
     this.hash = hash;
-    this.ended = process.status.then(({ code, signal }) =>
-      signal ? { at: Date.now(), signal } : { at: Date.now(), code }
-    );
+    REAPED_BY_DENO.add(process.pid);
+    this.ended = process.status.then(({ code, signal }) => {
+      REAPED_BY_DENO.delete(process.pid);
+      return signal ? { at: Date.now(), signal } : { at: Date.now(), code };
+    });
   }
 
   /** @inheritdoc */
@@ -158,7 +161,7 @@ export class AdoptedChild implements Child {
   noticed(startTime: string | undefined): void {
     if (this.#hasEnded || startTime === this.startTime) return;
     this.#hasEnded = true;
-    this.#ended.resolve({ at: Date.now() });
+    this.#ended.resolve({ at: Date.now(), ...reapChild(this.pid) });
   }
 }
 

@@ -14,7 +14,7 @@ import { AdoptedChild, type Child, type Draining, lookAfter } from "./child.ts";
 import { OutputFile, type OutputPart, type OutputQuery } from "./output_file.ts";
 import { type ProcessEntry, type ProcessTable, processTable } from "./process_table.ts";
 import type { Addition, ServerPlan } from "./server_plan.ts";
-import type { ServerReport } from "./server_report.ts";
+import type { ProcessEnd, ServerReport } from "./server_report.ts";
 import { startOrder } from "./start_order.ts";
 import { NEW_RECORD, type ServerRecord, StateFile } from "./state_file.ts";
 import { NOT_ENABLED, type ServerSurroundings, SupervisedServer } from "./supervised_server.ts";
@@ -92,8 +92,8 @@ export class SupervisedProcesses {
   readonly #lock: Disposable;
   /** Processes of an earlier run whose servers are not configured yet. */
   readonly #adopted: Map<string, Child>;
-  /** Servers whose processes ended while no supervisor ran. */
-  readonly #ended: ReadonlySet<string>;
+  /** How processes ended while no supervisor ran, by server. */
+  readonly #ended: ReadonlyMap<string, ProcessEnd>;
   /** What an earlier run has kept of servers that are not configured yet. */
   readonly #records: Map<string, ServerRecord>;
   /** The claims of processes that an earlier run may not have recorded. */
@@ -177,7 +177,7 @@ export class SupervisedProcesses {
     const isAnew = state !== undefined && state.kernel !== formatKernel();
     if (isAnew) { for (const [id, record] of records) records.set(id, afterBoot(record)); }
     const { running } = adoption;
-    const ended = isAnew ? new Set<string>() : adoption.ended;
+    const ended = isAnew ? new Map<string, ProcessEnd>() : adoption.ended;
     return new SupervisedProcesses(options, {
       ...{ table, file, lock, records },
       adoption: { running, ended },
@@ -376,7 +376,7 @@ export class SupervisedProcesses {
     this.#adopted.delete(id);
     const server = new SupervisedServer(id, {
       ...{ plan, record, child },
-      endedUnseen: this.#ended.has(id),
+      unseenEnd: this.#ended.get(id),
       output: new OutputFile(this.#options.outputDirectory(id)),
       surroundings: this.#surroundings,
     });

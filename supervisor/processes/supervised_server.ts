@@ -84,8 +84,8 @@ export interface SupervisedServerOptions {
   readonly record: ServerRecord;
   /** Its process, if an earlier run of the supervisor started one. */
   readonly child: Child | undefined;
-  /** Whether a process of it ended while no supervisor ran. */
-  readonly endedUnseen: boolean;
+  /** How its process ended while no supervisor ran, if one did. */
+  readonly unseenEnd: ProcessEnd | undefined;
   /** Its output. */
   readonly output: OutputFile;
   /** Its supervisor. */
@@ -105,7 +105,7 @@ export class SupervisedServer {
   readonly #around: ServerSurroundings;
   #plan: ServerPlan | undefined;
   #record: ServerRecord;
-  readonly #found: Pick<SupervisedServerOptions, "child" | "endedUnseen">;
+  readonly #found: Pick<SupervisedServerOptions, "child" | "unseenEnd">;
   #child: Child | undefined;
   /** Since when this run of the supervisor has had the process, as `performance.now` has it. */
   #seenSince = 0;
@@ -138,20 +138,19 @@ export class SupervisedServer {
   /** A server that nothing is done about before {@linkcode begin}. */
   constructor(
     id: string,
-    { plan, record, child, endedUnseen, output, surroundings }: SupervisedServerOptions,
+    { plan, record, child, unseenEnd, output, surroundings }: SupervisedServerOptions,
   ) {
     this.id = id;
     this.output = output;
     this.#plan = plan;
     this.#record = record;
     this.#around = surroundings;
-    this.#found = { child, endedUnseen };
+    this.#found = { child, unseenEnd };
   }
 
   /** Begins to keep it as it should be. */
   begin(): void {
-    const { child, endedUnseen } = this.#found;
-    this.#finished = this.#begin(child, endedUnseen);
+    this.#finished = this.#begin();
   }
 
   /** Resolves when it has stopped with the supervisor, or its process is left alone. */
@@ -331,10 +330,11 @@ export class SupervisedServer {
     }
   }
 
-  async #begin(child: Child | undefined, endedUnseen: boolean): Promise<void> {
+  async #begin(): Promise<void> {
+    const { child, unseenEnd } = this.#found;
     try {
       if (child) this.#adopt(child);
-      else if (endedUnseen) await this.#hasEnded({ at: Date.now() });
+      else if (unseenEnd) await this.#hasEnded(unseenEnd);
       await this.#run();
     } catch (error) {
       // A defect. The other servers go on.
