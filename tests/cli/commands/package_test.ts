@@ -171,6 +171,32 @@ Deno.test("package and unpack work through pipes, as between two hosts", async (
   assert.deepEqual(await Deno.readFile(there.cookiePath), await Deno.readFile(here.cookiePath));
 });
 
+Deno.test("package --encrypt makes a file that only its passphrase opens", async () => {
+  using hosts = await twoHosts();
+  const { here, there, file } = hosts;
+  const right = `${here.directory}/right`;
+  const wrong = `${here.directory}/wrong`;
+  await Deno.writeTextFile(right, `${PASSPHRASE}\n`, { mode: 0o600 });
+  await Deno.writeTextFile(wrong, "trombone\n", { mode: 0o600 });
+  const words = ["package", "web1", "-o", file];
+  assert.equal((await here.run(...words, "--passphrase-file", right)).code, 2);
+  here.program = SEALING_PROGRAM;
+  const made = await here.run(...words, "--encrypt", "--passphrase-file", right);
+  assert.equal(made.code, 0, made.stderr);
+  const bytes = await Deno.readFile(file);
+  assert.equal(new TextDecoder().decode(bytes.subarray(0, 21)), "age-encryption.org/v1");
+  const refused = await there.run("unpack", file, "--passphrase-file", wrong);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /error: the passphrase is wrong$/m);
+  bytes[bytes.length - 1]! ^= 1;
+  await Deno.writeFile(`${file}2`, bytes);
+  const changed = await there.run("unpack", `${file}2`, "--passphrase-file", right);
+  assert.match(changed.stderr, /cannot decrypt the package: it was changed or truncated/);
+  const unpacked = await there.run("unpack", file, "--passphrase-file", right);
+  assert.equal(unpacked.code, 0, unpacked.stderr);
+  assert.deepEqual(await Deno.readFile(there.cookiePath), await Deno.readFile(here.cookiePath));
+});
+
 Deno.test("unpack refuses what is no package, and a package of another ensemble", async () => {
   using hosts = await twoHosts();
   const { here, there, file } = hosts;
