@@ -13,8 +13,18 @@ import { hasAdminPrivateKey, readAdminPublicKeys } from "../../runtime/pki/admin
 import { DAY } from "../../runtime/pki/certificate_terms.ts";
 import { EXPIRY_NOTICE } from "../../runtime/pki/own_tls.ts";
 import { decodePem } from "../../runtime/pki/pem.ts";
+import { hostName } from "../../runtime/wire/address.ts";
 import { isOpenToOthers, requirePrivateDirectory } from "../../runtime/wire/socket_directory.ts";
-import { formatBytes } from "../kit/quantities.ts";
+import {
+  type ConfigurationProblem,
+  hostLabel,
+  processesOn,
+} from "../../supervisor/configuration/configuration.ts";
+import {
+  formatProblem,
+  readConfiguration,
+} from "../../supervisor/configuration/configuration_reading.ts";
+import { formatBytes, formatCounted } from "../kit/quantities.ts";
 import { failure, type Finding, ok, skipped, warning } from "./finding.ts";
 
 /** A disk with less free space needs attention, in bytes and as a part of the whole. */
@@ -33,6 +43,9 @@ export async function checkHost(places: Places): Promise<Finding[]> {
     await attempt("cookie", () => checkCookie(places)),
     await attempt("administrator", () => checkAdministrator(places)),
     await attempt("known-servers", () => checkKnownServers(places)),
+    ...await isThere(places.configuration)
+      ? [await attempt("configuration", () => checkConfiguration(places))]
+      : [],
     await attempt("socket directory", () => checkSocketDirectory(places)),
     ...await checkCertificates(places),
     ...checkDisks(places),
@@ -120,6 +133,32 @@ async function checkAdministrator(places: Places): Promise<Finding> {
 async function checkKnownServers({ knownServers }: Places): Promise<Finding> {
   const { size } = await new KnownServersFile(knownServers).read();
   return ok("known-servers", size === 0 ? "no servers" : `${size} servers`);
+}
+
+/** Reads the configuration as a supervisor of this host would, with the environment of `doctor`. */
+async function checkConfiguration({ configuration: path, directory }: Places): Promise<Finding> {
+  const check = "configuration";
+  const { configuration, problems } = await readConfiguration(path, { directory });
+  const remedy = 'see all with "gxensemble config check"';
+  const isError = (problem: ConfigurationProblem) => problem.severity === "error";
+  const first = problems.find(isError) ?? problems[0];
+  if (!configuration) {
+    const count = problems.filter(isError).length;
+    return failure(
+      check,
+      `${formatCounted(count, "error")}; the first: ${formatProblem(path, first!)}`,
+      remedy,
+    );
+  }
+  if (first) {
+    return warning(
+      check,
+      `${formatCounted(problems.length, "warning")}; the first: ${formatProblem(path, first)}`,
+      remedy,
+    );
+  }
+  const { length } = processesOn(configuration, hostLabel(hostName()));
+  return ok(check, `${path}; processes of this host: ${length}`);
 }
 
 function checkSocketDirectory({ socketDirectory }: Places): Finding {

@@ -20,6 +20,17 @@ Deno.test("checkHost finds nothing wrong on a healthy host", async () => {
   assert.deepEqual(wrong, []);
 });
 
+Deno.test("checkHost says how many processes the configuration has", async () => {
+  await using host = await healthyHost();
+  await Deno.writeTextFile(host.places.configuration, '{ "registry": true }');
+  const found = (await checkHost(host.places)).filter(({ check }) => check === "configuration");
+  assert.deepEqual(found, [{
+    severity: "ok",
+    check: "configuration",
+    message: `${host.places.configuration}; processes of this host: 1`,
+  }]);
+});
+
 /** What can be wrong with a host, and the finding: its severity, check and message. */
 const MISTAKES: [
   what: string,
@@ -107,6 +118,28 @@ const MISTAKES: [
     "failure",
     "known-servers",
     /known-servers.*1/,
+  ],
+  [
+    "the configuration is wrong",
+    ({ configuration }) => Deno.writeTextFile(configuration, '{\n"server": {}, "registry": 1 }'),
+    "failure",
+    "configuration",
+    /^2 errors; the first: \/.*ensemble\.jsonc:2:1: server: unknown field; did you mean servers\?$/,
+  ],
+  [
+    "the configuration is doubtful",
+    ({ configuration, directory }) =>
+      Deno.writeTextFile(
+        configuration,
+        JSON.stringify({
+          roles: {
+            r: { executable: "/bin/sh", stop: { killAfter: 1 }, workingDirectory: directory },
+          },
+        }),
+      ),
+    "warning",
+    "configuration",
+    /^1 warning; the first: \/.*ensemble\.jsonc:1:\d+: warning: roles\.r\.stop\.killAfter: it is /,
   ],
   [
     "others may enter the socket directory",
