@@ -39,6 +39,7 @@ import { replCommand } from "./commands/repl.ts";
 import { runCommand } from "./commands/run.ts";
 import { shutdownCommand } from "./commands/shutdown.ts";
 import { statusCommand } from "./commands/status.ts";
+import { supervisorCommand } from "./commands/supervisor.ts";
 import { topCommand } from "./commands/top.ts";
 import { traceCommand } from "./commands/trace.ts";
 import { unpackCommand } from "./commands/unpack.ts";
@@ -53,6 +54,7 @@ export function commandTree(): CommandUnknownOpts {
   const commands = [
     runCommand(),
     registryCommand("gxensemble registry"),
+    supervisorCommand(),
     devCommand(),
     loadCommand(),
     compileCommand(),

@@ -75,10 +75,13 @@ export type HostConfigurationHandlers = {
   /** Reads the file again and puts it into effect, as SIGHUP does. */
   reload(request: { by: string }): Promise<ConfigurationOutcome>;
   /**
-   * Stops the servers in reverse order, and then the supervisor. The answer comes before that.
+   * Stops the servers in reverse order, and then the supervisor. The answer comes before that: the
+   * time that it takes at most, in ms.
    * With `keepRegistry`, the registry that it has started goes on alone.
    */
-  shutDownHost(request: { keepRegistry?: boolean | undefined; by: string }): Promise<void>;
+  shutDownHost(
+    request: { keepRegistry?: boolean | undefined; by: string },
+  ): Promise<{ time: number }>;
   /** Replaces the process of the supervisor by a new one. Its servers go on. */
   restartSupervisor(request: { by: string }): Promise<void>;
 };
@@ -138,4 +141,5 @@ export const hostConfigurationAnswers: AnswerForms<HostConfigurationHandlers> = 
   }),
   updateConfiguration: outcome,
   reload: outcome,
+  shutDownHost: parts({ time: wholeNumber }),
 };

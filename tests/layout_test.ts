@@ -47,6 +47,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 const ENTRY_POINTS = [
   "cli/commands/registry.ts",
   "cli/commands/run.ts",
+  "cli/commands/supervisor.ts",
   "mod.ts",
   "testing/test_ensemble.ts",
 ];

@@ -16,7 +16,7 @@ export interface Outcome {
 }
 
 /** Commands that always run as a process: servers and interactive commands. */
-const PROCESSES = ["run", "registry", "dev", "repl"];
+const PROCESSES = ["run", "registry", "supervisor", "dev", "repl"];
 
 /** The directories and environment of a test's ensemble; removed with `using`. */
 export class TemporaryEnsemble implements Disposable {

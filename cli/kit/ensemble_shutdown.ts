@@ -5,7 +5,7 @@
  */
 import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import { REGISTRY_ID } from "../../runtime/actor/references.ts";
-import { listServers } from "../../runtime/ensemble/remote.ts";
+import { listServers, waitUntilGone } from "../../runtime/ensemble/remote.ts";
 import { DisconnectedError, EnsembleError, TimeoutError } from "../../runtime/errors.ts";
 import { inParallel } from "../../runtime/parallel.ts";
 import type { ActorServer } from "../../runtime/server/actor_server.ts";
@@ -18,7 +18,8 @@ import {
   type RegistryEntry,
 } from "../../runtime/server/registry_protocol.ts";
 import { formatAddressUrl } from "../../runtime/wire/address.ts";
-import { Administrator } from "./administrator.ts";
+import { SUPERVISOR_ROLE, supervisorClient } from "../../supervisor/supervisor_protocol.ts";
+import { Administrator, operatorName } from "./administrator.ts";
 import { explainSilence, startConsole, withConsole } from "./console.ts";
 import type { ClientOptions, OutputOptions } from "./options.ts";
 import { printError, printJson, printLine, printNotice } from "./output.ts";
@@ -71,7 +72,12 @@ export class EnsembleShutdown {
         await confirmShutdown(`the whole ensemble: ${those} and ${these}`, command);
       }
       const shutdown = new EnsembleShutdown(console, options);
-      await shutdown.#stopServers(servers.filter(({ state }) => state !== "unreachable"));
+      const alive = servers.filter(({ state }) => state !== "unreachable");
+      const supervisors = alive.filter(({ roles }) => roles.includes(SUPERVISOR_ROLE));
+      // They would start again what others stop. Their servers may need others to stop.
+      await shutdown.#stopSupervisors(supervisors);
+      const left = supervisors.length === 0 ? alive : await listServers(actors);
+      await shutdown.#stopServers(left.filter(({ state }) => state !== "unreachable"));
       await shutdown.#removeUnreachable(servers.filter(({ state }) => state === "unreachable"));
       // Servers that still run need it.
       if (shutdown.#failures === 0) await shutdown.#stopRegistries(registries);
@@ -80,6 +86,31 @@ export class EnsembleShutdown {
       if (shutdown.#failures === 0) return;
       const all = servers.length + registries.length - 1; // Without the one that the console uses.
       throw new EnsembleError(`${shutdown.#failures} of ${all} servers did not shut down`);
+    });
+  }
+
+  /** Has supervisors stop their servers, in order, and themselves; but not the registry. */
+  async #stopSupervisors(entries: readonly RegistryEntry[]): Promise<void> {
+    const actors = this.#console.actors;
+    await this.#forEach(entries, async ({ id }) => {
+      const end = async () => {
+        const by = operatorName();
+        return await supervisorClient(actors, id).shutDownHost({ keepRegistry: true, by });
+      };
+      const { timeout } = this.#options;
+      const onWaiting = (time: number) =>
+        printNotice(`${id} is stopping its servers, which have up to ${time / 1000} s`);
+      try {
+        const { time } = await this.#administrator.elevating(id, "shutdown", end);
+        if (!this.#options.json) printLine(`... shutting down ${id} and its servers`);
+        await waitUntilGone(actors, id, { grace: time, timeout, onWaiting });
+        this.#down.push(id);
+      } catch (error) {
+        // A server of a program that has a role of this name.
+        if (error instanceof EnsembleError && error.code === "UNKNOWN_ACTOR") return;
+        // It is stopped with the others, or removed if it has ended.
+        if (!(error instanceof DisconnectedError)) throw error;
+      }
     });
   }
 

@@ -4,7 +4,11 @@
  * @module
  */
 import { dirname } from "node:path";
+import { EnsembleError } from "../../runtime/errors.ts";
 import { isPortable } from "./build.ts";
+
+/** The C library, for execv(3). */
+const C_LIBRARY = Deno.build.os === "darwin" ? "libSystem.B.dylib" : "libc.so.6";
 
 /** The beginning of a command line, to which arguments are added, and the environment that it needs. */
 export interface OwnCommand {
@@ -50,4 +54,36 @@ export function cacheVariables(): Record<string, string> {
     DENO_NO_UPDATE_CHECK: "1",
     GXENSEMBLE_SET: "GXENSEMBLE_SET DENO_DIR DENO_NO_UPDATE_CHECK",
   };
+}
+
+/**
+ * Replaces this process by the program that runs it, with execv(3): it keeps its process id. Returns
+ * only by throwing. Call it before anything listens to signals, or after that has ended.
+ *
+ * @param args the command line, which begins with the program's name.
+ * @param failure what could not be done, for errors.
+ */
+export function replaceProcess(args: readonly string[], failure: string): never {
+  const library = openLibrary(failure);
+  const encoder = new TextEncoder();
+  const texts = args.map((arg) => encoder.encode(`${arg}\0`));
+  const pointers = new BigUint64Array(texts.length + 1);
+  for (const [index, text] of texts.entries()) {
+    pointers[index] = Deno.UnsafePointer.value(Deno.UnsafePointer.of(text));
+  }
+  library.symbols.execv(encoder.encode(`${Deno.execPath()}\0`), pointers);
+  library.close();
+  throw new EnsembleError(failure);
+}
+
+function openLibrary(failure: string) {
+  try {
+    return Deno.dlopen(C_LIBRARY, {
+      execv: { parameters: ["buffer", "buffer"], result: "i32" },
+    });
+  } catch (error) {
+    throw new EnsembleError(`${failure}, which needs ${C_LIBRARY}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
 }

@@ -19,10 +19,11 @@ import {
 import { HANDED_OVER, handedOver, handOver, ownKernel } from "../../runtime/own_process.ts";
 import { findPlaces } from "../../runtime/home/paths.ts";
 import { ignoredSignals } from "../../runtime/home/signals.ts";
+import { SUPERVISED } from "../../runtime/home/supervised_process.ts";
 import { type Address, formatEndpoint } from "../../runtime/wire/address.ts";
 import { isPortable } from "./build.ts";
 import type { RunOptions } from "./options.ts";
-import { cacheVariables, ownCommandLine } from "./own_command.ts";
+import { cacheVariables, ownCommandLine, replaceProcess } from "./own_command.ts";
 
 /** The part of each permission that the server itself needs, as values of Deno's flags. */
 export type OwnNeeds = Readonly<Record<PermissionName, readonly string[]>>;
@@ -105,7 +106,14 @@ async function ownNeeds(
     write: [places.server(id), places.socketDirectory, ...sockets, ...log],
     net: [`unix:${places.socket(id)}`, ...reached.map(formatForNet)],
     env: [
-      ...["GERBIL_PATH", "HOME", "ENSEMBLE_SOCKET_DIR", "ENSEMBLE_REGISTRY", HANDED_OVER],
+      ...[
+        "GERBIL_PATH",
+        "HOME",
+        "ENSEMBLE_SOCKET_DIR",
+        "ENSEMBLE_REGISTRY",
+        HANDED_OVER,
+        SUPERVISED,
+      ],
       ...isPortable() ? HEAD_VARIABLES : [],
     ],
     run: [],
@@ -127,9 +135,6 @@ function formatForNet(address: Address): string {
 
 /** Permissions that the server itself never needs. */
 const DISPENSABLE: readonly string[] = ["run", "ffi", "import"];
-
-/** The C library, for execv(3). */
-const C_LIBRARY = Deno.build.os === "darwin" ? "libSystem.B.dylib" : "libc.so.6";
 
 /** Deno's permission flags; `-A` may be combined with others, as in `-Aq`. */
 const PERMISSION_FLAG =
@@ -159,7 +164,10 @@ export async function dropPermissions(id: string, options: RunOptions): Promise<
   const flags = ["--no-prompt", ...permissionFlags(denials, await ownNeeds(id, options))];
   handOver({ ignored: ignoredSignals(), kernel: ownKernel() });
   for (const [name, value] of Object.entries(cacheVariables())) Deno.env.set(name, value);
-  execute(withFlags(await ownCommandLine(), flags));
+  replaceProcess(
+    withFlags(await ownCommandLine(), flags),
+    `cannot restart ${Deno.execPath()} with fewer permissions`,
+  );
 }
 
 /**
@@ -215,33 +223,4 @@ export function withFlags(
       .filter((flag) => flag !== "-" && !PERMISSION_FLAG.test(flag)),
     ...rest.slice(end - 1),
   ];
-}
-
-/** Replaces this process by Deno, with execv(3). Returns only by throwing. */
-function execute(args: readonly string[]): never {
-  const library = openLibrary();
-  const encoder = new TextEncoder();
-  const texts = args.map((arg) => encoder.encode(`${arg}\0`));
-  const pointers = new BigUint64Array(texts.length + 1);
-  for (const [index, text] of texts.entries()) {
-    pointers[index] = Deno.UnsafePointer.value(Deno.UnsafePointer.of(text));
-  }
-  library.symbols.execv(encoder.encode(`${Deno.execPath()}\0`), pointers);
-  library.close();
-  throw new EnsembleError(`cannot restart ${Deno.execPath()} with fewer permissions`);
-}
-
-function openLibrary() {
-  try {
-    return Deno.dlopen(C_LIBRARY, {
-      execv: { parameters: ["buffer", "buffer"], result: "i32" },
-    });
-  } catch (error) {
-    throw new EnsembleError(
-      `cannot restart with fewer permissions, which needs ${C_LIBRARY}: ${
-        (error as Error).message
-      }`,
-      { cause: error },
-    );
-  }
 }

@@ -14,6 +14,7 @@ import { UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
 import { codeDirectory, holdServerDirectory, removeLeftClients } from "../home/server_directory.ts";
 import type { Places } from "../home/paths.ts";
+import { recordShutDown } from "../home/supervised_process.ts";
 import { isTelemetryOn } from "../home/telemetry_variables.ts";
 import { serveObserver } from "../observation/observer_actor.ts";
 import { keepRecords, type KeptRecords, logState } from "../observation/server_log.ts";
@@ -107,6 +108,8 @@ export class EnsembleServer extends ActorServer {
   /** Settles when what it keeps has been loaded. */
   #loadingKept: Promise<void> | undefined;
   #grace: number;
+  /** Settles when what comes before its stop is done. */
+  #beforeStop: Promise<void> | undefined;
 
   /**
    * Called by `startServer`.
@@ -666,10 +669,26 @@ export class EnsembleServer extends ActorServer {
   }
 
   /**
+   * Begins to stop, as it was told to.
+   *
+   * @internal
+   */
+  override beginStop(by: string): number {
+    try {
+      recordShutDown(this.id, { directory: this.directory, by });
+    } catch (error) {
+      const reason = (error as Error).message;
+      logger.warn("{id} may be started again by its supervisor: {reason}", { id: this.id, reason });
+    }
+    return (this.#options.beforeStop?.time() ?? 0) + super.beginStop(by);
+  }
+
+  /**
    * Stops gracefully, within `grace` ms; by default the grace that it was started with. A handler
    * that calls this must not await it, since the stop waits for the handler.
    */
   override async stop({ grace = this.#grace }: { grace?: number } = {}): Promise<void> {
+    await (this.#beforeStop ??= this.#options.beforeStop?.work() ?? Promise.resolve());
     await super.stop({ grace: actorsShare(requireGrace(grace)) });
   }
 }

@@ -213,9 +213,23 @@ const NOTICE_DELAY = 5_000;
 export async function shutDownServer(
   actors: ActorSystem,
   server: string,
-  { onWaiting, timeout }: ShutDownServerOptions = {},
+  options: ShutDownServerOptions = {},
 ): Promise<void> {
   const { grace } = await controlClient(actors, server).shutdown();
+  await waitUntilGone(actors, server, { ...options, grace });
+}
+
+/**
+ * Waits until a server is gone that was told to shut down.
+ *
+ * @param options.grace the time that it takes at most, in ms, without a margin.
+ * @throws {TimeoutError} if it is still there after that time.
+ */
+export async function waitUntilGone(
+  actors: ActorSystem,
+  server: string,
+  { grace, onWaiting, timeout }: ShutDownServerOptions & { readonly grace: number },
+): Promise<void> {
   const limit = timeout ?? grace + STOP_MARGIN;
   const watch = actors.spawn(undefined, (self) => {
     self.monitor(new ActorRef(server, SERVER_ACTOR));

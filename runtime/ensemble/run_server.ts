@@ -15,6 +15,7 @@ import {
   onHangup,
   onSignal,
 } from "../home/signals.ts";
+import { DRAINING_SIGNAL, ownMarker } from "../home/supervised_process.ts";
 import { reopenLog } from "../home/logging.ts";
 import { isShown } from "../home/root_logger.ts";
 import { installProgramOutput } from "../home/program_output.ts";
@@ -99,6 +100,9 @@ export async function runServer<Result>(
   installProgramOutput();
   using _signals = stopOnSignals((code) => start.stop(code));
   using _reread = onHangup("reread", () => void start.reread());
+  using _drained = ownMarker(id) === undefined
+    ? undefined
+    : onSignal(DRAINING_SIGNAL, () => void start.drain());
   using _errors = logUnhandledErrors();
   const server = await start.finish();
   let over = Infinity;
@@ -198,6 +202,17 @@ class Start {
     this.#interrupted = code;
     this.#giveUp.abort();
     return this.#starting;
+  }
+
+  /** Lets the server finish its requests, and stops it. */
+  async drain(): Promise<void> {
+    try {
+      const server = await this.#starting;
+      await server.drain();
+      await server.stop();
+    } catch {
+      // A failed start is reported where it is awaited; or it takes work again, or stops already.
+    }
   }
 
   /** Reopens the log file, and rereads the server's files once it has started. */

@@ -117,6 +117,19 @@ export interface StartServerOptions {
    * give it until then. Default: false.
    */
   readonly holdReady?: boolean | undefined;
+  /**
+   * Whether it starts without the registry, if that cannot be reached or refuses it, and registers
+   * as soon as it can.
+   *
+   * @internal
+   */
+  readonly registerLater?: boolean | undefined;
+  /**
+   * What a server does before it begins to stop.
+   *
+   * @internal
+   */
+  readonly beforeStop?: WorkBeforeStop | undefined;
   /** Cancels the start and removes its sockets. Ignored once the server has started. */
   readonly signal?: AbortSignal | undefined;
   /**
@@ -126,6 +139,14 @@ export interface StartServerOptions {
   readonly denied?: readonly string[];
   /** Starts actors that must exist before the server accepts anything. */
   prepare?(server: EnsembleServer): void | Promise<void>;
+}
+
+/** What a server does before it begins to stop, while others still reach it. */
+export interface WorkBeforeStop {
+  /** The time that it takes at most, in ms. */
+  time(): number;
+  /** Does the work. Called once. */
+  work(): Promise<void>;
 }
 
 /**

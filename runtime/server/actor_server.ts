@@ -708,7 +708,7 @@ export class ActorServer {
    *
    * @internal
    */
-  beginStop(): number {
+  beginStop(_by: string): number {
     void this.stop();
     return this.#grace;
   }
@@ -763,15 +763,19 @@ export class ActorServer {
     });
     this.#listeners.acceptAtAll();
     if (!this.#registration) return;
+    let failure: Error | undefined;
     try {
       await this.#registration.begin();
     } catch (error) {
-      await this.#router.close(0);
-      throw error;
+      if (!this.#options.registerLater) {
+        await this.#router.close(0);
+        throw error;
+      }
+      failure = error as Error;
     }
     // Otherwise it says so when it is ready.
-    if (!this.isStarting) logger.info("{id} is in the registry", { id: this.id });
-    this.actors.essential.add(this.#registration.keep());
+    if (!failure && !this.isStarting) logger.info("{id} is in the registry", { id: this.id });
+    this.actors.essential.add(this.#registration.keep(failure));
   }
 
   async #stopServing(): Promise<void> {

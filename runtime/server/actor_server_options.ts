@@ -37,6 +37,11 @@ export interface ActorServerOptions extends ServerLocations {
   readonly capabilities?: Readonly<Record<string, readonly string[]>> | undefined;
   /** Whether to add it to the registry. */
   readonly register: boolean;
+  /**
+   * Whether it starts without the registry, if that cannot be reached or refuses it, and registers
+   * as soon as it can.
+   */
+  readonly registerLater?: boolean | undefined;
   /** Whether it stays `starting` in the registry until {@linkcode ActorServer.ready} is called. */
   readonly holdReady?: boolean | undefined;
   /** Time that its actors have to shut down before they are ended, in ms. Default: 3000. */

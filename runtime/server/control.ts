@@ -244,7 +244,9 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
 
     drained: ({ wait }) => server.drainStatus(Math.min(wait, LONGEST_DRAIN_WAIT)),
 
-    shutdown: () => ({ grace: server.beginStop() }),
+    shutdown(_request, { envelope, sender }) {
+      return { grace: server.beginStop(sessionOf(envelope)?.claimed ?? sender.server) };
+    },
 
     kill({ actor, reason }, context) {
       capabilities.attempt(context.envelope, {

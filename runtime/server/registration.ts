@@ -153,11 +153,19 @@ export class Registration {
     }
   }
 
-  /** Starts the actor that keeps the entry in the registry. */
-  keep(): Actor {
-    this.#actor = this.#actors.spawn("registration", (self) => this.#keep(self), {
-      mailbox: UNBOUNDED,
-    });
+  /**
+   * Starts the actor that keeps the entry in the registry. With the failure of an attempt to add
+   * it, the actor first adds it.
+   */
+  keep(failure?: Error): Actor {
+    const body = async (self: Actor) => {
+      if (failure) {
+        await this.#addAtLast(self, failure);
+        logger.info("{id} is in the registry", { id: this.#actors.id });
+      }
+      await this.#keep(self);
+    };
+    this.#actor = this.#actors.spawn("registration", body, { mailbox: UNBOUNDED });
     if (this.#isChanged) this.announceChange();
     return this.#actor;
   }

@@ -4,12 +4,13 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import { SUPERVISED } from "../../runtime/home/supervised_process.ts";
 import { type Kernel, ownKernel } from "../../runtime/own_process.ts";
 import { AdoptedChild } from "./child.ts";
 import type { ProcessEntry, ProcessTable } from "./process_table.ts";
 import { reapChild } from "./reaping.ts";
 import type { ProcessEnd } from "./server_report.ts";
-import { CLAIM, claimPath, MARKER_VARIABLE, parseMarker, type RunIdentity } from "./spawning.ts";
+import { CLAIM, claimPath, parseMarker, type RunIdentity } from "./spawning.ts";
 import type { RecordedProcess, ServerRecord } from "./state_file.ts";
 
 const logger = getLogger(["gxensemble", "supervisor"]);
@@ -162,7 +163,7 @@ async function findMarked(
   const marked: MarkedProcess[] = [];
   for (const entry of await table.all()) {
     if (entry.session !== entry.pid) continue;
-    const run = parseMarker(await table.variable(entry.pid, MARKER_VARIABLE) ?? "");
+    const run = parseMarker(await table.variable(entry.pid, SUPERVISED) ?? "");
     if (run?.supervisor !== supervisor || run.directory !== directory) continue;
     const { server, marker } = run;
     const index = marked.findIndex((each) => each.marker === marker);

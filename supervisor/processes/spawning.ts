@@ -13,14 +13,12 @@
  * @module
  */
 import { isAbsolute, join } from "node:path";
+import { SUPERVISED } from "../../runtime/home/supervised_process.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { accountVariables, becoming, findAccount } from "./account.ts";
 import { StartedChild } from "./child.ts";
 import type { ProcessTable } from "./process_table.ts";
 import type { Launch } from "./server_plan.ts";
-
-/** The environment variable that marks the processes of supervisors. */
-export const MARKER_VARIABLE = "GXENSEMBLE_SUPERVISED";
 
 /** What the name of a claim begins with, before the marker. */
 export const CLAIM = "start-";
@@ -63,12 +61,12 @@ export interface RunIdentity {
   readonly marker: string;
 }
 
-/** The value of {@linkcode MARKER_VARIABLE}. Ids contain no spaces. */
+/** The value of {@linkcode SUPERVISED}. Ids contain no spaces. */
 export function formatMarker({ supervisor, server, marker, directory }: RunIdentity): string {
   return [supervisor, server, marker, directory].join(" ");
 }
 
-/** Reads the value of {@linkcode MARKER_VARIABLE}; undefined if it has another form. */
+/** Reads the value of {@linkcode SUPERVISED}; undefined if it has another form. */
 export function parseMarker(text: string): RunIdentity | undefined {
   const [, supervisor, server, marker, directory] = /^(\S+) (\S+) (\S+) (.+)$/s.exec(text) ?? [];
   return directory === undefined
@@ -113,7 +111,7 @@ export async function spawnChild(
     ...inheritedVariables(),
     ...account && accountVariables(account),
     ...environment,
-    [MARKER_VARIABLE]: formatMarker(identity),
+    [SUPERVISED]: formatMarker(identity),
   };
   requireDirectory(workingDirectory);
   const [program, ...args] = command;

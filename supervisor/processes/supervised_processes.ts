@@ -5,6 +5,7 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { takeFileLock } from "../../runtime/home/files.ts";
 import { ownKernel } from "../../runtime/own_process.ts";
@@ -314,12 +315,19 @@ export class SupervisedProcesses {
   /**
    * Stops all servers, in the reverse of the order in which they start. The next run of the
    * supervisor starts them again. When the signal is aborted, all that is left is killed.
+   *
+   * @param options.except the ids of servers that are left to others, who stop them later.
    */
-  async stopAll({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+  async stopAll(
+    { signal, except = [] }: {
+      readonly signal?: AbortSignal | undefined;
+      readonly except?: readonly string[] | undefined;
+    } = {},
+  ): Promise<void> {
     const hurry = () => this.#servers.forEach((server) => server.hurry());
     signal?.addEventListener("abort", hurry);
     if (signal?.aborted) hurry();
-    await this.#close("stop");
+    await this.#close("stop", except);
     signal?.removeEventListener("abort", hurry);
   }
 
@@ -328,11 +336,14 @@ export class SupervisedProcesses {
     await this.#close("leave");
   }
 
-  async #close(how: "stop" | "leave"): Promise<void> {
+  async #close(how: "stop" | "leave", left: readonly string[] = []): Promise<void> {
     if (this.#hasClosed) return;
     this.#isClosing = true;
     const servers = [...this.#servers.values()];
-    for (const server of servers) server.close(how);
+    for (const server of servers) {
+      if (left.includes(server.id)) server.disown();
+      else server.close(how);
+    }
     const finished = Promise.all(servers.map((server) => server.finished));
     // One that is being stopped is left to the next run, too.
     if (how === "leave") await within(LEAVING, finished);
@@ -423,7 +434,8 @@ export class SupervisedProcesses {
 
   #described(id: string): string {
     const state = this.#servers.get(id)?.report.state;
-    return state === undefined ? `${id} on another host` : `${id}, which is ${state}`;
+    if (state !== undefined) return `${id}, which is ${state}`;
+    return id === REGISTRY_ID ? "the registry, which does not answer" : `${id} on another host`;
   }
 
   #hasDependents(id: string): boolean {

@@ -292,6 +292,12 @@ export class SupervisedServer {
     this.#wake();
   }
 
+  /** Leaves its process to others: however it ends, the next run of the supervisor starts it. */
+  disown(): void {
+    this.#change({ process: undefined });
+    this.close("leave");
+  }
+
   /** Kills what is being stopped, and what is stopped later. */
   hurry(): void {
     this.#hurry.abort();

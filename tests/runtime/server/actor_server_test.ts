@@ -311,7 +311,7 @@ Deno.test("stop shuts actors down with clean-up, removes socket and entry, and n
   await assert.rejects(a.actors.ask(refTo("b", "log"), peer), { name: "DisconnectedError" });
   assert.equal(a.actors.tell(refTo("b", "log"), peer), undefined);
   // A second stop is the same one.
-  await Promise.all([a.stop(), a.stop(), a.beginStop(), a.stopped]);
+  await Promise.all([a.stop(), a.stop(), a.beginStop("me@a"), a.stopped]);
 });
 
 Deno.test("messages sent before the stop arrive, however many", async () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { SUPERVISED } from "../../../runtime/home/supervised_process.ts";
 import type { ServerPlan } from "../../../supervisor/processes/server_plan.ts";
 import { membersOf, ProcTable } from "../../../supervisor/processes/process_table.ts";
-import { MARKER_VARIABLE, parseMarker } from "../../../supervisor/processes/spawning.ts";
+import { parseMarker } from "../../../supervisor/processes/spawning.ts";
 import { LINUX, ROOT, testWith } from "../../requirements.ts";
 import { withSeed } from "../../seeded_random.ts";
 import { planOf, RUNS, TestSupervisor } from "./supervised_programs.ts";
@@ -214,7 +215,7 @@ test("kills what a crashed server left in its session before the restart", async
   const { pid } = processes.report("a");
   const table = new ProcTable();
   for (const entry of await table.all()) {
-    const run = parseMarker(await table.variable(entry.pid, MARKER_VARIABLE) ?? "");
+    const run = parseMarker(await table.variable(entry.pid, SUPERVISED) ?? "");
     if (run?.directory === supervisor.state) assert.equal(entry.session, pid);
   }
 });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { SUPERVISED } from "../../../runtime/home/supervised_process.ts";
 import type { ServerPlan } from "../../../supervisor/processes/server_plan.ts";
 import type { ServerReport } from "../../../supervisor/processes/server_report.ts";
 import {
@@ -10,7 +11,7 @@ import {
   type SupervisedProcessesOptions,
 } from "../../../supervisor/processes/supervised_processes.ts";
 import { ProcTable } from "../../../supervisor/processes/process_table.ts";
-import { MARKER_VARIABLE, parseMarker } from "../../../supervisor/processes/spawning.ts";
+import { parseMarker } from "../../../supervisor/processes/spawning.ts";
 
 /** A program that runs until it is asked to stop. */
 export const RUNS = "trap 'exit 0' TERM; echo runs; while :; do sleep 0.05; done";
@@ -100,7 +101,7 @@ export class TestSupervisor implements AsyncDisposable {
     const table = new ProcTable();
     const pids: number[] = [];
     for (const { pid, session } of await table.all()) {
-      const run = parseMarker(await table.variable(pid, MARKER_VARIABLE) ?? "");
+      const run = parseMarker(await table.variable(pid, SUPERVISED) ?? "");
       if (pid === session && run?.directory === this.state && run.server === id) pids.push(pid);
     }
     return pids;
@@ -117,7 +118,7 @@ export class TestSupervisor implements AsyncDisposable {
     if (this.#isOpen) await this.processes.stopAll({ signal: AbortSignal.abort() });
     const table = new ProcTable();
     for (const { pid } of await table.all()) {
-      const run = parseMarker(await table.variable(pid, MARKER_VARIABLE) ?? "");
+      const run = parseMarker(await table.variable(pid, SUPERVISED) ?? "");
       if (run?.directory === this.state) Deno.kill(pid, "SIGKILL");
     }
     await Deno.remove(this.directory, { recursive: true });

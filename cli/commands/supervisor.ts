@@ -1,0 +1,164 @@
+/**
+ * `gxensemble supervisor`.
+ *
+ * @module
+ */
+import { Command, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
+import { checkServerId } from "../../runtime/actor/references.ts";
+import type { SupervisorConfiguration } from "../../supervisor/configuration/configuration.ts";
+import { completing, reading } from "../kit/declaration.ts";
+import { examples } from "../kit/help_text.ts";
+import {
+  httpOption,
+  type HttpOptions,
+  httpTokenOption,
+  requireHttpToken,
+  serveHttp,
+} from "../kit/http_options.ts";
+import {
+  addressTexts,
+  announceOption,
+  configOption,
+  configurationPath,
+  listenOption,
+  logFileOption,
+  logFormatOption,
+  logOption,
+  registryOption,
+  type ServerOptions,
+} from "../kit/options.ts";
+import type { Address } from "../../runtime/wire/address.ts";
+import { parseHttpAddress } from "../../runtime/wire/http_address.ts";
+
+/** The options of the command. */
+interface SupervisorOptions extends ServerOptions, HttpOptions {
+  config?: string | undefined;
+  id?: string | undefined;
+  registry: Address[];
+}
+
+/** Runs the supervisor of this host. */
+export function supervisorCommand(): CommandUnknownOpts {
+  return new Command("supervisor")
+    .description("run the supervisor of this host, which keeps its servers running")
+    .addOption(configOption())
+    .addOption(completing(
+      "nothing",
+      new Option("--id <server-id>", "the supervisor's own server id")
+        .default<string | undefined>(undefined, "supervisor-<host>")
+        .argParser<string | undefined>(reading(checkServerId)),
+    ))
+    .addOption(logOption("info"))
+    .addOption(logFileOption())
+    .addOption(logFormatOption())
+    .addOption(listenOption())
+    .addOption(announceOption())
+    .addOption(registryOption())
+    .addOption(httpOption())
+    .addOption(httpTokenOption())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          "make a configuration for this host, and run its servers",
+          "gxensemble config init",
+          "gxensemble supervisor",
+        ],
+        [
+          "run the servers of another configuration, and log to a file",
+          "gxensemble supervisor --config /etc/gxensemble/ensemble.jsonc --log-file -",
+        ],
+      ),
+    )
+    .action(async (options, command) => {
+      requireHttpToken(options, command);
+      await runSupervisor(options, command);
+    });
+}
+
+async function runSupervisor(
+  options: SupervisorOptions,
+  command: CommandUnknownOpts,
+): Promise<void> {
+  const { readUsable, supervisorId } = await import("../../supervisor/host_supervisor.ts");
+  const { HostSupervisor } = await import("../../supervisor/host_supervisor.ts");
+  const { serveSupervisor } = await import("../../supervisor/supervisor_actor.ts");
+  const { SUPERVISOR_ROLE } = await import("../../supervisor/supervisor_protocol.ts");
+  const { hostLabel } = await import("../../supervisor/configuration/configuration.ts");
+  const { provideRuntime } = await import("../../runtime/ensemble/ensemble_server.ts");
+  const { runServer } = await import("../../runtime/ensemble/run_server.ts");
+  const { findPlaces } = await import("../../runtime/home/paths.ts");
+  const { onHangup } = await import("../../runtime/home/signals.ts");
+  const { hostName } = await import("../../runtime/wire/address.ts");
+  const { ownCommand } = await import("../kit/own_command.ts");
+  const { printNotice } = await import("../kit/output.ts");
+  const { operatorName } = await import("../kit/administrator.ts");
+  // SIGHUP must not end the process before there is something to reread.
+  using _early = onHangup("reread", () => {});
+  const host = hostLabel(hostName());
+  const { configuration, warnings } = await readUsable(configurationPath(options), host);
+  for (const warning of warnings) printNotice(warning);
+  const { program, args, env } = await ownCommand();
+  const supervisor = new HostSupervisor(configuration, {
+    places: findPlaces(),
+    host,
+    gxensemble: [program, ...args],
+    environment: env,
+  });
+  const given = withConfiguration(options, { configuration: configuration.supervisor, command });
+  provideRuntime(() => import("../../mod.ts"));
+  await runServer(options.id ?? supervisorId(host), async (server) => {
+    using _reload = onHangup("reread", () => {
+      supervisor.reload(operatorName()).catch(() => {}); // It has logged why.
+    });
+    await supervisor.follow(server);
+    await server.stopped;
+  }, {
+    ...given.server,
+    roles: [SUPERVISOR_ROLE],
+    registerLater: true,
+    beforeStop: supervisor.beforeStop,
+    async prepare(server) {
+      await serveHttp(server, given.http);
+      serveSupervisor(server, supervisor);
+      await supervisor.begin(server);
+    },
+  });
+  if (supervisor.ending === "restart") await restart();
+}
+
+/** Options of the command line replace those of the configuration. */
+function withConfiguration(
+  options: SupervisorOptions,
+  { configuration, command }: {
+    readonly configuration: SupervisorConfiguration;
+    readonly command: CommandUnknownOpts;
+  },
+) {
+  const isGiven = (name: string) => command.getOptionValueSource(name) === "cli";
+  const addresses = addressTexts(options);
+  const { log, http, httpToken } = configuration;
+  return {
+    server: {
+      listen: isGiven("listen") ? addresses.listen : configuration.listen,
+      announce: isGiven("announce") ? addresses.announce : configuration.announce,
+      registry: isGiven("registry") ? addresses.registry : configuration.registry,
+      log: {
+        level: isGiven("log") ? options.log : log.level,
+        file: isGiven("logFile") ? options.logFile : log.file,
+        format: isGiven("logFormat") ? options.logFormat : log.format,
+      },
+    },
+    http: {
+      http: isGiven("http") || http === undefined ? options.http : parseHttpAddress(http),
+      httpToken: isGiven("httpToken") ? options.httpToken : httpToken,
+    },
+  };
+}
+
+/** Replaces this process by a new one with the same command line. */
+async function restart(): Promise<void> {
+  const { ownCommandLine, replaceProcess, cacheVariables } = await import("../kit/own_command.ts");
+  for (const [name, value] of Object.entries(cacheVariables())) Deno.env.set(name, value);
+  replaceProcess(await ownCommandLine(), "cannot restart the supervisor");
+}
