@@ -26,6 +26,14 @@ export interface HostAnswer {
   readonly error?: string;
 }
 
+/** A host on which something is to be done. */
+interface Host {
+  readonly files: ReturnType<typeof secretFilesClient>;
+  readonly supervisor: string;
+  /** Its state before that. */
+  readonly secret: HostSecret;
+}
+
 /** The hosts of an ensemble that have supervisors. */
 export class Hosts {
   readonly #console: ActorServer;
@@ -44,7 +52,7 @@ export class Hosts {
 
   /** The state of each. */
   states(): Promise<HostAnswer[]> {
-    return this.#forEach((files) => files.state({ name: this.#name }));
+    return this.#forEach(({ secret }) => Promise.resolve(secret));
   }
 
   /**
@@ -53,8 +61,7 @@ export class Hosts {
    */
   give(next: { readonly contents: Bytes; readonly fingerprint: string }): Promise<HostAnswer[]> {
     const name = this.#name;
-    return this.#forEach(async (files, supervisor) => {
-      const secret = await files.state({ name });
+    return this.#forEach(async ({ files, supervisor, secret }) => {
       if (secret.next === next.fingerprint) return secret;
       if (secret.current === next.fingerprint) return secret;
       this.#requireSecure(supervisor, secret);
@@ -64,25 +71,21 @@ export class Hosts {
 
   /** Has each make the next secret the current one, too. */
   use(fingerprint: string): Promise<HostAnswer[]> {
-    return this.#forEach((files) => files.use({ name: this.#name, fingerprint }));
+    return this.#forEach(({ files }) => files.use({ name: this.#name, fingerprint }));
   }
 
   /** Has each end the rotation. */
   finish(fingerprint: string): Promise<HostAnswer[]> {
-    return this.#forEach((files) => files.finish({ name: this.#name, fingerprint }));
+    return this.#forEach(({ files }) => files.finish({ name: this.#name, fingerprint }));
   }
 
   /** Has each give the rotation up. */
   abandon(fingerprint: string): Promise<HostAnswer[]> {
-    return this.#forEach((files) => files.abandon({ name: this.#name, fingerprint }));
+    return this.#forEach(({ files }) => files.abandon({ name: this.#name, fingerprint }));
   }
 
-  async #forEach(
-    work: (
-      files: ReturnType<typeof secretFilesClient>,
-      supervisor: string,
-    ) => Promise<HostSecret>,
-  ): Promise<HostAnswer[]> {
+  /** Does work on each host, except on those that have no such secret, and need none. */
+  async #forEach(work: (host: Host) => Promise<HostSecret>): Promise<HostAnswer[]> {
     const console = this.#console;
     const supervisors = await listServers(console.actors, { role: SUPERVISOR_ROLE });
     const ids = supervisors.map(({ id }) => id).sort();
@@ -94,7 +97,11 @@ export class Hosts {
           const files = secretFilesClient(console.actors, supervisor);
           const secret = await this.#elevating(
             { console, id: supervisor },
-            () => work(files, supervisor),
+            async () => {
+              const secret = await files.state({ name: this.#name });
+              if (secret.current === undefined) return secret;
+              return await work({ files, supervisor, secret });
+            },
           );
           answers[at] = { supervisor, secret };
         } catch (error) {

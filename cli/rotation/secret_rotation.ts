@@ -15,6 +15,7 @@ import { isThere } from "../../runtime/home/files.ts";
 import { findPlaces, type Places } from "../../runtime/home/paths.ts";
 import { type RotatedName, RotatedSecret } from "../../runtime/pki/rotated_secret.ts";
 import type { ActorServer } from "../../runtime/server/actor_server.ts";
+import { registryClient } from "../../runtime/server/registry_protocol.ts";
 import { shortFingerprint } from "../../runtime/server/credentials.ts";
 import type { SecretsInUse } from "../../runtime/server/server_secrets.ts";
 import { withConsole } from "../kit/console.ts";
@@ -81,6 +82,7 @@ export class SecretRotation {
   async rotate(make: () => Promise<Uint8Array>): Promise<void> {
     let { next } = await this.#secret.state();
     if (next === undefined) {
+      await this.#requireRegistry();
       ({ next } = await this.#secret.take(await make()));
       this.#say(`made ${this.#secret.nextPath}`);
     } else if (!await this.#canGoOn()) {
@@ -109,7 +111,7 @@ export class SecretRotation {
         throw this.#isTooLate();
       }
       const answers = await hosts.abandon(next);
-      const failed = this.#report(answers, () => "has the old one only");
+      const failed = this.#report(answers, (host) => WORDS[hostStanding(host, next)]);
       await this.#secret.abandon(next);
       if (this.#options.name === "admin.pub") {
         const { removeNextAdminPrivateKey } = await import("../../runtime/pki/admin_key.ts");
@@ -186,7 +188,7 @@ export class SecretRotation {
     const administrators = this.#administrators("next");
     const hosts = this.#hosts(console, administrators);
     const using = await hosts.use(next);
-    const failed = this.#report(using, () => "uses the new one");
+    const failed = this.#report(using, describeUse);
     if (name === "admin.pub") {
       const { useNextAdminPrivateKey } = await import("../../runtime/pki/admin_key.ts");
       await useNextAdminPrivateKey(places);
@@ -221,6 +223,11 @@ export class SecretRotation {
     this.#print({ step: "done", next, hosts: finished, servers });
     if (left.length > 0) printNotice(`${names(left)} may still accept the old one`);
     this.#say(`the old one is given up; the new fingerprint is ${next}`);
+  }
+
+  /** Checks that the servers can be asked, before anything is begun. */
+  async #requireRegistry(): Promise<void> {
+    await this.#withConsole(async ({ actors }) => void await registryClient(actors).registries());
   }
 
   async #withConsole(work: (console: ActorServer) => Promise<void>): Promise<void> {
@@ -396,6 +403,10 @@ const OUTSIDE_WORDS: typeof WORDS = {
   new: "has it",
   unaffected: WORDS.unaffected,
 };
+
+function describeUse(host: HostAnswer): string {
+  return host.secret?.current === undefined ? WORDS.unaffected : "uses the new one";
+}
 
 function hostStanding({ secret }: HostAnswer, next: string): Standing {
   if (secret?.current === undefined) return "unaffected";

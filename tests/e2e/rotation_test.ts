@@ -163,6 +163,13 @@ Deno.test("cookie --abort gives a rotation up, until the new cookie is in use", 
   assert.match(await ensemble.failure("cookie", "--abort"), /the new one is in use already/);
 });
 
+Deno.test("cookie --rotate begins nothing when no registry answers", async () => {
+  await using ensemble = new RunningEnsemble();
+  await ensemble.lines("cookie");
+  assert.match(await ensemble.failure("cookie", "--rotate"), /registry/);
+  assert.equal(await exists(`${ensemble.places.cookiePath}.next`), false);
+});
+
 Deno.test("cookie --rotate does not send a cookie over tcp", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.lines("cookie");
@@ -198,6 +205,9 @@ Deno.test("admin --rotate replaces the administrators' key pair while servers ru
   await ensemble.startRegistry();
   await ensemble.startServer("web1");
   await on(ensemble, there, () => startSupervisor(ensemble, "supervisor-there"));
+  const plain = await otherHost(ensemble, "plain");
+  await Deno.remove(`${plain}/ensemble/admin.pub`);
+  await on(ensemble, plain, () => startSupervisor(ensemble, "supervisor-plain"));
   const directory = `${ensemble.places.gerbilPath}/ensemble`;
   const old = await Deno.readTextFile(`${directory}/admin.pub`);
   const oldKey = await Deno.readTextFile(`${directory}/admin.priv`);
@@ -206,6 +216,11 @@ Deno.test("admin --rotate replaces the administrators' key pair while servers ru
   const args = ["admin", "--rotate", ...right, "--new-passphrase-file", next];
   const lines = await ensemble.lines(...args);
   assert.match(lines.at(-1)!, /^\.\.\. the old one is given up; the new fingerprint is /);
+  for (const name of ["supervisor-plain", "the host of supervisor-plain"]) {
+    const line = `... ${name} enforces no capabilities, and needs no key`;
+    assert.ok(lines.includes(line), lines.join("\n"));
+  }
+  assert.equal(await exists(`${plain}/ensemble/admin.pub`), false);
   const now = await Deno.readTextFile(`${directory}/admin.pub`);
   assert.notEqual(now, old);
   assert.equal(await Deno.readTextFile(`${there}/ensemble/admin.pub`), now);
