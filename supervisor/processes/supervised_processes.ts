@@ -35,7 +35,7 @@ const LOOK = 1_000;
 
 /** Every how many looks the output and the memory are looked at. */
 const OUTPUT_LOOKS = 2;
-const MEMORY_LOOKS = 5;
+const MEMORY_LOOKS = 2;
 
 /** How long to try to take the lock, and the pause between two attempts, in ms. */
 const PATIENCE = 2_000;

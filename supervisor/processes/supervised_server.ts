@@ -44,6 +44,13 @@ export const NOT_ENABLED = "not enabled in the configuration";
 /** What to do about a server that has failed. */
 const FAILED_ADVICE = '; "gxensemble control get-server-log {server}" shows what it has written';
 
+/** The levels at which states are logged, other than `info`. */
+const LEVELS: { readonly [state in ServerState]?: "warn" | "error" } = {
+  "unhealthy": "warn",
+  "backing-off": "warn",
+  "failed": "error",
+};
+
 /** How a process is stopped whose configuration is not known. */
 const DEFAULT_STOP = { signal: "SIGTERM", killAfter: 15_000 } as const;
 
@@ -273,7 +280,9 @@ export class SupervisedServer {
     const limit = this.#plan?.memoryLimit;
     this.#samplesOver = limit !== undefined && rss > limit ? this.#samplesOver + 1 : 0;
     if (this.#samplesOver < MEMORY_SAMPLES || !this.#child) return;
-    this.#fault ??= `memory limit passed: ${formatMemory(rss)} of ${formatMemory(limit!)}`;
+    this.#fault ??= `memory limit passed: ${formatMemory(rss)} used, ${
+      formatMemory(limit!)
+    } allowed`;
     this.#wake();
   }
 
@@ -594,13 +603,13 @@ export class SupervisedServer {
     if (state === this.#state && reason === this.#reason) return;
     this.#state = state;
     this.#reason = reason;
-    const level = state === "failed" ? "error" : state === "unhealthy" ? "warning" : "info";
     const advice = state === "failed" ? FAILED_ADVICE : "";
     const message = reason === undefined ? "{server} is {state}" : "{server} is {state}: {reason}";
-    logger[level](`${message}${advice}`, {
-      server: this.id,
-      state,
-      reason,
+    const { pid } = this.#child ?? {};
+    logger[LEVELS[state] ?? "info"](`${message}${advice}`, {
+      ...{ server: this.id, state },
+      ...reason !== undefined && { reason },
+      ...pid !== undefined && { pid },
     });
     this.#around.changed(this.report);
     this.#wake();

@@ -304,7 +304,7 @@ test("restarts a server that uses too much memory", async () => {
   const processes = await supervisor.open({ lookEvery: 20 });
   processes.configure([planOf("a", RUNS, { memoryLimit: 1024 })]);
   const { lastExit } = await supervisor.until("a", ({ restarts }) => restarts === 1);
-  assert.match(lastExit!.reason!, /^memory limit passed: \d+\.\d MiB of 0\.0 MiB$/);
+  assert.match(lastExit!.reason!, /^memory limit passed: \d+\.\d MiB used, 0\.0 MiB allowed$/);
 });
 
 test("starts servers after those that they need, and stops them in the reverse order", async () => {
