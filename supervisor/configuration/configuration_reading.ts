@@ -115,15 +115,17 @@ function checkCount(
 
 /**
  * Whether a variable that is not set matters: a field of a server of another host is expanded there.
+ * Where a server runs has to be known everywhere.
  */
 function matters(
-  [section, name]: FieldPath,
+  [section, name, field]: FieldPath,
   { file, servers, host }: {
     readonly file: FileValue;
     readonly servers: readonly NamedServer[];
     readonly host: string;
   },
 ): boolean {
+  if (field === "host" || (section === "registry" && name === "host")) return true;
   if (section === "registry") return isHere(registryFields(file.registry)?.host, host);
   const users = servers.filter(({ path, role }) =>
     section === "roles" ? role === name : path[0] === section && path[1] === name

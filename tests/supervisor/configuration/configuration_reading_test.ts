@@ -216,6 +216,19 @@ Deno.test("parseConfiguration looks at files and variables only of servers of th
   ]);
 });
 
+Deno.test("parseConfiguration reports a variable for a host that is not set", async () => {
+  using directory = new ConfigurationDirectory();
+  const { problems } = await directory.read({
+    roles: { r: { module: "svc.ts" } },
+    servers: { a: { role: "r", host: "${A}" } },
+    workers: [{ role: "r", prefix: "w", count: 1, host: "${W}" }],
+    registry: { host: ["host1", "${R}"], store: "etcd://a:1/e" },
+  });
+  assert.deepEqual(problems.map(({ path }) => path), [
+    ...["servers.a.host", "workers[0].host", "registry.host[1]"],
+  ]);
+});
+
 Deno.test("paths start at the working directory, and that at the directory of the file", async () => {
   using directory = new ConfigurationDirectory();
   Deno.mkdirSync(`${directory.path}/sub`);
