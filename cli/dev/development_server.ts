@@ -167,6 +167,9 @@ export class DevelopmentServer {
     if (this.#state !== "up" || !started || !loaded) {
       return { kind: "restart", reason: "it was not up yet" };
     }
+    if (this.plan.options.includes("--no-loader")) {
+      return { kind: "restart", reason: "it accepts no code" };
+    }
     return planChange(started.names, version.names, {
       replaced: replacedModules(loaded, version),
       isProgram: version.isProgram,

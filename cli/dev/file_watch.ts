@@ -26,6 +26,7 @@ export class FileWatch implements Disposable {
   #identity = "";
   #watcher: Deno.FsWatcher | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #check: ReturnType<typeof setTimeout> | undefined;
   #begun = 0;
 
   /**
@@ -93,13 +94,28 @@ export class FileWatch implements Disposable {
       this.#watcher = watcher;
       for await (const { kind, paths } of watcher) {
         if (kind === "access") continue;
-        if (paths.some((path) => RELEVANT.test(path)) || this.#hasChanged()) this.#note();
+        if (paths.some((path) => this.#matters(path, kind))) this.#note();
+        else this.#checkSoon();
         const isLost = kind === "remove" && paths.some((path) => watched.has(path));
         if (isLost || paths.some((path) => this.#isAbove(path))) this.#arrange({ isLost });
       }
     } catch (error) {
       this.#onFailure(error as Error);
     }
+  }
+
+  /** Whether an event is of one of the files, or of one that may become part of the program. */
+  #matters(path: string, kind: Deno.FsEvent["kind"]): boolean {
+    return this.#files.has(path) || kind !== "modify" && RELEVANT.test(path);
+  }
+
+  /** Looks at the files, since an event of something else may be of a link or a directory above them. */
+  #checkSoon(): void {
+    // A program may write to a log beside its modules all the time.
+    this.#check ??= setTimeout(() => {
+      this.#check = undefined;
+      if (this.#hasChanged()) this.#note();
+    }, QUIET);
   }
 
   /** Whether one of the files is below a directory. */
@@ -116,6 +132,7 @@ export class FileWatch implements Disposable {
   /** Watches no longer. */
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#check);
     this.#watcher?.close();
     this.#watcher = undefined;
   }

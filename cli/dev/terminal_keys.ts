@@ -3,15 +3,20 @@
  *
  * @module
  */
+import { onSignal } from "../../runtime/home/signals.ts";
 
 /** Calls a function for each typed character, until disposed. Ctrl-C stays a signal. */
 export class TerminalKeys implements Disposable {
+  readonly #listeners = new DisposableStack();
   #isOver = false;
 
   /** Reads nothing if standard input is not this command's terminal. */
   constructor(onKey: (key: string) => void) {
     if (!ownsTerminal()) return;
-    Deno.stdin.setRaw(true, { cbreak: true });
+    const setUp = () => ownsTerminal() && Deno.stdin.setRaw(true, { cbreak: true });
+    setUp();
+    // The shell may have changed the terminal meanwhile.
+    this.#listeners.use(onSignal("SIGCONT", setUp));
     void this.#read(onKey);
   }
 
@@ -31,6 +36,7 @@ export class TerminalKeys implements Disposable {
   /** Leaves the terminal as it was. */
   [Symbol.dispose](): void {
     this.#isOver = true;
+    this.#listeners.dispose();
     try {
       if (ownsTerminal()) Deno.stdin.setRaw(false);
     } catch {
