@@ -4,6 +4,7 @@
  * @module
  */
 import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { isPortable } from "./build.ts";
 
@@ -20,11 +21,17 @@ export interface OwnCommand {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Finds the command that runs this program: an executable, or Deno with the main module. */
+/**
+ * Finds the command that runs this program: an executable, or Deno with the main module. It can be
+ * run in any directory.
+ */
 export async function ownCommand(): Promise<OwnCommand> {
   if (Deno.build.standalone) return { program: Deno.execPath(), args: [], env: {} };
   const [, ...line] = await ownCommandLine();
-  const args = line.slice(0, line.length - Deno.args.length);
+  // The main module comes last, and may have been named relative to this directory.
+  const options = line.slice(0, line.length - Deno.args.length - 1);
+  const main = Deno.mainModule;
+  const args = [...options, main.startsWith("file:") ? fileURLToPath(main) : main];
   return { program: Deno.execPath(), args, env: cacheVariables() };
 }
 
