@@ -12,6 +12,7 @@ import { callCommand, tellCommand } from "./commands/call.ts";
 import { compileCommand } from "./commands/compile.ts";
 import { completeCommand, completionsCommand } from "./commands/completions.ts";
 import { configCommand } from "./commands/config.ts";
+import { controlCommandTree } from "./commands/control.ts";
 import { cookieCommand } from "./commands/cookie.ts";
 import { devCommand } from "./commands/dev.ts";
 import { doctorCommand } from "./commands/doctor.ts";
@@ -91,6 +92,7 @@ export function commandTree(): CommandUnknownOpts {
     unpackCommand(),
     envCommand(),
     configCommand(),
+    controlCommandTree(),
     completionsCommand(),
     helpCommand(),
   ];

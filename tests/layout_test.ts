@@ -11,9 +11,10 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   "cli": ["cli/commands"],
   "cli/commands": [
     ...["cli/executables", "cli/observer", "cli/doctor", "cli/top", "cli/repl", "cli/completion"],
-    ...["cli/rotation", "cli/dev", "cli/packages"],
+    ...["cli/rotation", "cli/dev", "cli/packages", "cli/supervisor"],
   ],
   "cli/doctor": ["cli/kit"],
+  "cli/supervisor": ["cli/kit"],
   "cli/rotation": ["cli/kit"],
   "cli/packages": ["cli/kit"],
   "cli/top": ["cli/kit"],

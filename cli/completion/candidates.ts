@@ -61,6 +61,10 @@ export interface LiveNames {
   servers(place: Place): Promise<Candidate[]>;
   /** The supervisors of hosts. */
   supervisors(place: Place): Promise<Candidate[]>;
+  /** The hosts of supervisors. */
+  supervisedHosts(place: Place): Promise<Candidate[]>;
+  /** The servers that supervisors have, each with its state. */
+  supervisedServers(place: Place): Promise<Candidate[]>;
   /** The roles, each with the servers that have it. */
   roles(place: Place): Promise<Candidate[]>;
   /** The actors in a server; of a set of servers, in the first. */
@@ -148,6 +152,10 @@ async function fromSource(
       return withoutRegistry(await servers());
     case "supervisors":
       return named(line, "supervisor", await live.supervisors(place));
+    case "supervised hosts":
+      return inList(line, named(line, "host", await live.supervisedHosts(place)));
+    case "supervised servers":
+      return inList(line, named(line, "server", await live.supervisedServers(place)));
     case "certified":
       return named(line, "server", await live.certified(place));
     case "configured servers": {

@@ -47,6 +47,34 @@ export const liveNames: LiveNames = {
       return entries.map(({ id }) => ({ word: id, description: "" }));
     }),
 
+  supervisedHosts: (place) =>
+    askCandidates(place, async (actors) => {
+      const { SUPERVISOR_ROLE } = await import("../../supervisor/supervisor_protocol.ts");
+      const { hostLabel } = await import("../../supervisor/configuration/configuration.ts");
+      const entries = await listServers(actors, { role: SUPERVISOR_ROLE, states: RUNNING_STATES });
+      return entries.map(({ id, host = "" }) => ({ word: hostLabel(host), description: id }));
+    }),
+
+  async supervisedServers(place) {
+    const found: Candidate[] = [];
+    // Without those that do not answer in time.
+    await ask(place, async (actors) => {
+      const { SUPERVISOR_ROLE, supervisorClient } = await import(
+        "../../supervisor/supervisor_protocol.ts"
+      );
+      const entries = await listServers(actors, { role: SUPERVISOR_ROLE, states: RUNNING_STATES });
+      await Promise.all(
+        entries.slice(0, MOST_ASKED).map(async ({ id }) => {
+          const listed = await supervisorClient(actors, id).list().catch(() => undefined);
+          for (const { id: word, state } of listed?.servers ?? []) {
+            found.push({ word, description: state });
+          }
+        }),
+      );
+    });
+    return found.sort((a, b) => a.word < b.word ? -1 : 1);
+  },
+
   async roles(place) {
     const holders = new Map<string, string[]>();
     for (const { id, roles } of await registered(place) ?? []) {

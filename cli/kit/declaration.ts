@@ -53,6 +53,10 @@ export type Source =
   | "servers but the registry"
   /** The supervisors of hosts. */
   | "supervisors"
+  /** The hosts of supervisors. */
+  | "supervised hosts"
+  /** A list of the servers that supervisors have, whether they run or not. */
+  | "supervised servers"
   /** A list of them. */
   | "server list"
   /** The same, but each server may be one of an actor: `actor@server`. */

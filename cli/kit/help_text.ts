@@ -11,7 +11,7 @@ import type {
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { ArgumentUnless, passesOptionsThrough, variablesOf } from "./declaration.ts";
-import { GLOBAL_OPTIONS, ROLL_OUTS, SEVERAL_SERVERS } from "./options.ts";
+import { GLOBAL_OPTIONS, SEVERAL_SERVERS } from "./options.ts";
 
 /**
  * The width of the help if it is not printed on a terminal, or the terminal does not report its
@@ -71,14 +71,15 @@ function formatCommand(command: CommandUnknownOpts, helper: Help): string[][] {
   const options = command.parent === null ? helper.visibleOptions(command) : command.options;
   const inGroup = (heading: string | undefined) =>
     options.filter(({ helpGroupHeading }) => helpGroupHeading === heading).map(describeOption);
+  const own = new Set(options.map(({ helpGroupHeading }) => helpGroupHeading ?? GLOBAL_OPTIONS));
+  for (const heading of [SEVERAL_SERVERS, GLOBAL_OPTIONS]) own.delete(heading);
+  const headings = [SEVERAL_SERVERS, ...own, GLOBAL_OPTIONS];
   return [
     [formatUsage(command, helper), indent(7, command.description(), helper)],
     formatCommands(command, helper),
     formatItems("Command Options:", inGroup(undefined), helper),
     formatItems("Arguments:", command.registeredArguments.map(describeArgument), helper),
-    ...[SEVERAL_SERVERS, ROLL_OUTS, GLOBAL_OPTIONS].map((heading) =>
-      formatItems(heading, inGroup(heading), helper)
-    ),
+    ...headings.map((heading) => formatItems(heading, inGroup(heading), helper)),
   ];
 }
 

@@ -36,6 +36,9 @@ export interface WorkContext {
   readonly administrator: Administrator;
 }
 
+/** Chooses the servers of a command once it has a console. */
+export type ServerChoice = (context: WorkContext) => Promise<ServerSet>;
+
 /** A command's work in each of its servers. */
 export interface ServerWork<Result>
   extends ClientOptions, OutputOptions, PassphraseOptions, ParallelOptions {
@@ -69,7 +72,7 @@ export interface ServerWork<Result>
  * all are done.
  */
 export async function inEachServer<Result>(
-  set: ServerSet | GroupServers,
+  given: ServerSet | GroupServers | ServerChoice,
   options: ServerWork<Result>,
 ): Promise<void> {
   await withConsole(options, async (actors, console) => {
@@ -82,6 +85,7 @@ export async function inEachServer<Result>(
         return await options.work(server, context);
       });
     };
+    const set = typeof given === "function" ? await given(context) : given;
     const servers = await findSet(actors, set);
     if (isSet(set)) return await new WorkInSet(servers, { ...options, work }, context).run();
     const result = await work(servers[0]!);

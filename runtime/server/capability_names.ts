@@ -10,10 +10,7 @@ import { describeValue } from "../inspection.ts";
 /** The maximum number of capabilities in a request, and of a server in another. */
 export const MAX_CAPABILITIES = 32;
 
-/**
- * The ensemble's own capabilities. `supervisor`, `executor` and `filesystem` are not used yet; they
- * are reserved because certificates, which contain capabilities, outlive releases.
- */
+/** The ensemble's own capabilities. */
 export const KNOWN_CAPABILITIES = [
   "admin",
   "shutdown",

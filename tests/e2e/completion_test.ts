@@ -39,6 +39,8 @@ const words = (...names: string[]) =>
 const NAMES: LiveNames = {
   servers: () => words("odd-server", "other", "registry"),
   supervisors: () => words("supervisor-host1", "supervisor-host2"),
+  supervisedHosts: () => words("host1", "host2"),
+  supervisedServers: () => words("shop1", "shop2"),
   roles: () => words("web", "odd role"),
   actors: (_, servers) =>
     servers !== "all" && "ids" in servers && servers.ids[0] === "odd-server"

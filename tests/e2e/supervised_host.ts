@@ -20,12 +20,21 @@ const DEADLINE = 20_000;
 export class SupervisedHost implements AsyncDisposable {
   /** Its commands, files and processes. */
   readonly ensemble = new RunningEnsemble();
+  /** The id of the supervisor. */
+  readonly id: string;
   /** The process of the supervisor that was started last. */
   supervisor: RunningProcess | undefined;
 
+  private constructor(id: string) {
+    this.id = id;
+  }
+
   /** Makes the cookie, a module `waiting.js`, and writes a configuration. */
-  static async with(configuration: Record<string, unknown>): Promise<SupervisedHost> {
-    const host = new SupervisedHost();
+  static async with(
+    configuration: Record<string, unknown>,
+    { id = SUPERVISOR }: { readonly id?: string } = {},
+  ): Promise<SupervisedHost> {
+    const host = new SupervisedHost(id);
     assert.equal((await host.ensemble.run("cookie")).code, 0);
     await host.ensemble.write("waiting.js", WAITING);
     host.configure(configuration);
@@ -50,7 +59,7 @@ export class SupervisedHost implements AsyncDisposable {
 
   /** Starts a supervisor, and waits until its server listens. */
   async start(...options: string[]): Promise<RunningProcess> {
-    this.supervisor = this.ensemble.spawn("supervisor", "--id", SUPERVISOR, ...options);
+    this.supervisor = this.ensemble.spawn("supervisor", "--id", this.id, ...options);
     await this.supervisor.logged(/ listens at unix:/);
     return this.supervisor;
   }
@@ -62,9 +71,9 @@ export class SupervisedHost implements AsyncDisposable {
       directory: `${gerbilPath}/ensemble`,
       socketDirectory,
       log: false,
-      knownServers: { [SUPERVISOR]: [`unix:${socketDirectory}/${SUPERVISOR}`] },
+      knownServers: { [this.id]: [`unix:${socketDirectory}/${this.id}`] },
     });
-    return await work(supervisorClient(client, SUPERVISOR));
+    return await work(supervisorClient(client, this.id));
   }
 
   /** What the supervisor says about a server, once a condition holds for it. */
@@ -91,7 +100,7 @@ export class SupervisedHost implements AsyncDisposable {
 
   /** The process ids that the supervisor has recorded. */
   pids(): number[] {
-    const file = `${this.ensemble.places.gerbilPath}/ensemble/server/${SUPERVISOR}/processes.json`;
+    const file = `${this.ensemble.places.gerbilPath}/ensemble/server/${this.id}/processes.json`;
     let text: string;
     try {
       text = Deno.readTextFileSync(file);

@@ -143,6 +143,8 @@ Deno.test("completion offers servers after actor@", async () => {
 Deno.test("completion offers supervisors after -s and --supervisor", async () => {
   const live = {
     supervisors: () => Promise.resolve([{ word: "supervisor-host1", description: "" }]),
+    supervisedHosts: () => Promise.resolve([{ word: "host1", description: "supervisor-host1" }]),
+    supervisedServers: () => Promise.resolve([{ word: "shop1", description: "stopped" }]),
   } as unknown as LiveNames;
   const fish = (...words: string[]) => answer(commandTree(), { shell: "fish", words, live });
   const expected = ["supervisor", "supervisor-host1\t"];

@@ -1,0 +1,172 @@
+/**
+ * The supervisors that a command of `gxensemble control` is for.
+ *
+ * @module
+ */
+import { listServers } from "../../runtime/ensemble/remote.ts";
+import { EnsembleError } from "../../runtime/errors.ts";
+import { didYouMean, nearest } from "../../runtime/near_names.ts";
+import { inParallel } from "../../runtime/parallel.ts";
+import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
+import { hostLabel } from "../../supervisor/configuration/configuration.ts";
+import type {
+  SupervisedServer,
+  SupervisedServers,
+} from "../../supervisor/supervised_servers_protocol.ts";
+import { SUPERVISOR_ROLE, supervisorClient } from "../../supervisor/supervisor_protocol.ts";
+import { RUNNING_STATES } from "../kit/options.ts";
+import { printNotice } from "../kit/output.ts";
+import { findSet, type WorkContext } from "../kit/server_set.ts";
+import { AT_ONCE, type ServerSet } from "../kit/server_set_options.ts";
+import type { SupervisorOptions } from "./control_options.ts";
+
+/** The capability that everything but programs and files takes. */
+export const SUPERVISOR = "supervisor";
+
+/** A server, and its supervisor. */
+export interface OwnedServer {
+  /** The id of the supervisor. */
+  readonly supervisor: string;
+  /** The server. */
+  readonly server: SupervisedServer;
+}
+
+/** The servers of one supervisor. */
+export interface ListedServers extends SupervisedServers {
+  /** The id of the supervisor. */
+  readonly supervisor: string;
+}
+
+/**
+ * Chooses supervisors: those that the options name, or the only one that runs.
+ *
+ * @throws {EnsembleError} if the options name none and several run, or one of a host that has none.
+ */
+export async function chooseSupervisors(
+  { actors }: Pick<WorkContext, "actors">,
+  { host, supervisor, all }: SupervisorOptions,
+): Promise<ServerSet> {
+  if (supervisor) return { ids: supervisor };
+  if (all) return { roles: [SUPERVISOR_ROLE] };
+  const entries = await runningSupervisors({ actors });
+  if (host) return { ids: host.map((name) => supervisorOf(name, entries)) };
+  const [first, second] = entries;
+  if (first && !second) return { ids: [first.id] };
+  throw new EnsembleError(
+    first
+      ? `several supervisors run: ${
+        entries.map(({ id }) => id).join(", ")
+      }; choose one with --host or --supervisor, or all with --all`
+      : "no supervisor runs: start one on each host with gxensemble supervisor",
+  );
+}
+
+/** The ids of the supervisors that the options choose. */
+export async function chosenIds(
+  context: Pick<WorkContext, "actors">,
+  options: SupervisorOptions,
+): Promise<readonly string[]> {
+  return await findSet(context.actors, await chooseSupervisors(context, options));
+}
+
+/** Which servers of supervisors are meant: with these ids, or with a role of the configuration. */
+export interface ServerSelection extends SupervisorOptions {
+  /** Their ids. */
+  readonly ids?: readonly string[] | undefined;
+  /** Their role. */
+  readonly role?: string | undefined;
+}
+
+/**
+ * Finds servers on the supervisors that the options name, or on any.
+ *
+ * @throws {EnsembleError} if one of the ids is on none of them, or none has the role; or several
+ * have one, and they are not all meant.
+ */
+export async function selectServers(
+  context: WorkContext,
+  { ids, role, ...options }: ServerSelection,
+): Promise<OwnedServer[]> {
+  const isChosen = options.supervisor !== undefined || options.host !== undefined;
+  const lists = await listAll(context, isChosen ? await chosenIds(context, options) : undefined);
+  const found = lists.flatMap(({ supervisor, servers }) =>
+    servers.filter((server) => ids ? ids.includes(server.id) : server.role === role)
+      .map((server) => ({ supervisor, server }))
+  );
+  const missing = ids?.find((id) => !found.some(({ server }) => server.id === id));
+  if (missing !== undefined) throw unknownServer(missing, lists);
+  if (found.length === 0) {
+    const roles = lists.flatMap(({ servers }) => servers.flatMap(({ role }) => role ?? []));
+    throw new EnsembleError(
+      `no supervisor has a server with the role ${role}${didYouMean(nearest(`${role}`, roles))}`,
+    );
+  }
+  if (isChosen || options.all) return found;
+  const several = ids
+    ? ids.find((id) => found.filter(({ server }) => server.id === id).length > 1)
+    : undefined;
+  const owners = [
+    ...new Set(
+      found.filter(({ server }) => !ids || server.id === several).map(({ supervisor }) =>
+        supervisor
+      ),
+    ),
+  ];
+  if (owners.length < 2) return found;
+  throw new EnsembleError(
+    `several supervisors have ${several ?? `servers with the role ${role}`}: ${
+      owners.join(", ")
+    }; choose one with --host or --supervisor, or all with --all`,
+  );
+}
+
+/** Says that no supervisor has a server, with those that have similar names. */
+function unknownServer(id: string, lists: readonly ListedServers[]): EnsembleError {
+  const ids = lists.flatMap(({ servers }) => servers.map((server) => server.id));
+  const asked = lists.map(({ supervisor }) => supervisor).join(", ");
+  return new EnsembleError(
+    `no supervisor has a server ${id}${didYouMean(nearest(id, ids))} (asked: ${asked || "none"})`,
+  );
+}
+
+/**
+ * Lists the servers of supervisors; of all that run, if none are given. Of all, one that does not
+ * answer is named and left out.
+ */
+export async function listAll(
+  { actors }: Pick<WorkContext, "actors">,
+  given?: readonly string[],
+): Promise<ListedServers[]> {
+  const ids = given ?? (await runningSupervisors({ actors })).map(({ id }) => id);
+  const lists = await inParallel(ids, {
+    atOnce: AT_ONCE,
+    async work(supervisor) {
+      try {
+        return [{ supervisor, ...await supervisorClient(actors, supervisor).list() }];
+      } catch (error) {
+        if (given || !(error instanceof EnsembleError)) throw error;
+        printNotice(`${supervisor} is left out: ${error.message}`);
+        return [];
+      }
+    },
+  });
+  return lists.flat();
+}
+
+async function runningSupervisors(
+  { actors }: Pick<WorkContext, "actors">,
+): Promise<RegistryEntry[]> {
+  const entries = await listServers(actors, { role: SUPERVISOR_ROLE, states: RUNNING_STATES });
+  return entries.toSorted((a, b) => a.id < b.id ? -1 : 1);
+}
+
+function supervisorOf(host: string, entries: readonly RegistryEntry[]): string {
+  const labels = entries.map((entry) => hostLabel(entry.host ?? ""));
+  const at = labels.indexOf(host);
+  if (at >= 0) return entries[at]!.id;
+  const known = labels.filter((label) => label !== "");
+  throw new EnsembleError(
+    `no supervisor runs on the host ${host}${didYouMean(nearest(host, known))}` +
+      (known.length > 0 ? ` (there are: ${known.join(", ")})` : ""),
+  );
+}

@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { eventually } from "../runtime/server/captured_logs.ts";
+import { runs, SupervisedHost, SUPERVISOR } from "./supervised_host.ts";
+
+const TWO = {
+  registry: true,
+  roles: { shop: { module: "WAITING", restart: "permanent" } },
+  servers: { shop1: { role: "shop" }, shop2: { role: "shop" } },
+  supervisor: { executor: true, filesystem: true },
+};
+
+interface Listed {
+  server: string;
+  state: string;
+  pid: number;
+  role: string | null;
+}
+
+/** A host whose servers are up. */
+async function running(configuration: Record<string, unknown> = TWO): Promise<SupervisedHost> {
+  const host = await SupervisedHost.with(configuration);
+  await host.start();
+  await host.up("shop1");
+  await host.up("shop2");
+  // The commands find the supervisor in the registry.
+  await eventually(async () => (await host.ensemble.listed()).includes(SUPERVISOR));
+  return host;
+}
+
+async function control(host: SupervisedHost, ...args: string[]): Promise<string[]> {
+  return await host.ensemble.lines("control", ...args);
+}
+
+async function refused(host: SupervisedHost, ...args: string[]): Promise<string> {
+  const { code, stderr } = await host.ensemble.run("control", ...args);
+  assert.equal(code, 1, stderr);
+  return stderr;
+}
+
+async function listed(host: SupervisedHost): Promise<Map<string, Listed>> {
+  const { stdout } = await host.ensemble.run("control", "list-servers", "--json");
+  return new Map((JSON.parse(stdout) as Listed[]).map((each) => [each.server, each]));
+}
+
+Deno.test("control lists, stops, starts and restarts servers", async () => {
+  await using host = await running();
+  const before = await listed(host);
+  assert.deepEqual([...before.keys()], ["registry", "shop1", "shop2"]);
+  assert.equal(before.get("shop1")!.state, "up");
+  assert.deepEqual(await control(host, "stop-server", "shop1"), ["... stopped shop1"]);
+  assert.equal((await listed(host)).get("shop1")!.state, "stopped");
+  assert.ok(!runs(before.get("shop1")!.pid));
+  const [started] = await control(host, "start-server", "shop1");
+  assert.match(started!, /^\.\.\. started shop1 \(process \d+\)$/);
+  const restarted = await control(host, "restart-server", "--role", "shop", "--drain");
+  assert.deepEqual(
+    restarted.map((line) => line.replace(/\d+\)$/, "n)")),
+    ["... restarted shop1 (process n)", "... restarted shop2 (process n)"],
+  );
+  assert.notEqual((await listed(host)).get("shop2")!.pid, before.get("shop2")!.pid);
+});
+
+Deno.test("control names what is wrong: servers, roles, hosts", async () => {
+  await using host = await running();
+  assert.match(
+    await refused(host, "stop-server", "shop3"),
+    /no supervisor has a server shop3; did you mean/,
+  );
+  assert.match(await refused(host, "restart-server", "--role", "shup"), /with the role shup/);
+  assert.match(
+    await refused(host, "list-servers", "--host", "nowhere"),
+    /no supervisor runs on the host nowhere/,
+  );
+  assert.match(
+    await refused(host, "list-servers", "-s", "shop1"),
+    /shop1 is not a host's supervisor/,
+  );
+  const { code } = await host.ensemble.run("control", "stop-server");
+  assert.equal(code, 2);
+});
+
+Deno.test("control start-workers starts workers, and stops those with the highest numbers", async () => {
+  await using host = await running();
+  const [first] = await control(host, "start-workers", "shop", "worker", "3");
+  assert.equal(first, "... started worker-0, worker-1, worker-2");
+  const [second] = await control(host, "start-workers", "--drain", "shop", "worker", "1");
+  assert.match(second!, /^\.\.\. stopped worker-2, worker-1$|^\.\.\. stopped worker-1, worker-2$/);
+  const [third] = await control(host, "start-workers", "shop", "worker", "1");
+  assert.equal(third, "... nothing to do: worker has 1 workers");
+});
+
+Deno.test("control get-server-log prints what a server has written, also one that has ended", async () => {
+  await using host = await running();
+  await control(host, "stop-server", "shop1");
+  const lines = await control(host, "get-server-log", "shop1");
+  assert.ok(lines.some((line) => line.includes("listens at")), lines.join("\n"));
+  assert.equal((await control(host, "get-server-log", "-n", "1", "shop1")).length, 1);
+});
+
+Deno.test("control changes a configuration after a look at what that does", async () => {
+  await using host = await running();
+  const [line] = (await control(host, "get-ensemble-config")).filter((each) =>
+    each.includes("shop2")
+  );
+  assert.ok(line !== undefined);
+  const change = ["update-server-config", "shop1", "env.LEVEL=debug"];
+  const shown = (await control(host, ...change, "--dry-run")).join("\n");
+  assert.match(shown, /^\+.*"LEVEL": "debug"/m);
+  assert.match(shown, /^restarts: shop1 \(env\.LEVEL\)$/m);
+  assert.match(await refused(host, ...change), /confirm it with --force/);
+  const { pid } = (await listed(host)).get("shop1")!;
+  await control(host, ...change, "--force");
+  await host.server("shop1", (server) => server.state === "up" && server.pid !== pid);
+  const { stdout } = await host.ensemble.run("control", "get-server-config", "shop1");
+  assert.equal(JSON.parse(stdout).env.LEVEL, "debug");
+  const wrong = await host.ensemble.write("wrong.jsonc", `{\n  "roles": { "shop": 3 }\n}\n`);
+  const message = await refused(host, "update-ensemble-config", "--force", wrong);
+  assert.match(message, /wrong\.jsonc:2:\d+: roles\.shop/);
+  assert.match(message, /nothing was changed/);
+});
+
+Deno.test("control exec-process passes output and exit code on, and ends the program with Ctrl-C", async () => {
+  await using host = await running();
+  const script = "echo out; echo err >&2; exit 7";
+  const { code, stdout, stderr } = await host.ensemble.places.runProcess(
+    ...["control", "exec-process", "sh", "-c", script],
+  );
+  assert.deepEqual([code, stdout, stderr], [7, "out\n", "err\n"]);
+  const command = host.ensemble.spawn(
+    "control",
+    "exec-process",
+    "sh",
+    "-c",
+    "echo pid $$; exec sleep 1000",
+  );
+  const pid = Number((await command.printed("pid ")).slice(4));
+  assert.ok(runs(pid));
+  command.signal("SIGINT");
+  assert.equal(await command.exit(), 130);
+  assert.ok(!runs(pid));
+});
+
+Deno.test("control leaves a detached program running, and lists, restarts and kills it", async () => {
+  await using host = await running();
+  const exec = [
+    "exec-process",
+    "--detach",
+    "--name",
+    "job",
+    "sh",
+    "-c",
+    "echo begun; exec sleep 1000",
+  ];
+  const [started] = await control(host, ...exec);
+  assert.match(started!, /^\.\.\. job runs \(process \d+\)$/);
+  const [row] = await control(host, "list-processes");
+  assert.match(row!, new RegExp(`^${SUPERVISOR}\tjob\t\\d+\tdetached\t`));
+  await control(host, "restart-process", "job");
+  await eventually(async () => (await control(host, "get-process-output", "job"))[0] === "begun");
+  await control(host, "kill-process", "job");
+  assert.deepEqual(await control(host, "get-process-output", "-f", "job"), ["begun"]);
+  assert.match(await refused(host, "kill-process", "job"), /job has ended already/);
+});
+
+Deno.test("control upload stores a file once, and restore-upload brings the earlier one back", async () => {
+  await using host = await running();
+  const [one, two] = [
+    await host.ensemble.write("one.sh", "#!/bin/sh\necho one\n"),
+    await host.ensemble.write("two.sh", "#!/bin/sh\necho two\n"),
+  ];
+  const [first] = await control(host, "upload", one, "tool");
+  assert.match(first!, /executables\/tool; sent 19 B$/);
+  assert.match((await control(host, "upload", one, "tool"))[0]!, /; it was there already$/);
+  await control(host, "upload", two, "tool");
+  const said = async () =>
+    (await host.ensemble.places.runProcess("control", "exec-process", "tool")).stdout;
+  assert.equal(await said(), "two\n");
+  await control(host, "restore-upload", "tool");
+  assert.equal(await said(), "one\n");
+  const { code, stderr } = await host.ensemble.run("control", "upload", one, "../tool");
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, /not a name such as shop or assets\/logo\.png.*: "\.\.\/tool"/);
+});
+
+Deno.test("control needs the consent of the host for programs and files", async () => {
+  await using host = await running({ ...TWO, supervisor: {} });
+  const message = await refused(host, "exec-process", "true");
+  assert.match(
+    message,
+    /"executor" is off on its host\. To allow it, set "supervisor": \{ "executor": true \}/,
+  );
+  assert.match(await refused(host, "upload", host.path), /"filesystem" is off on its host/);
+});
+
+Deno.test("control restart replaces the supervisor, and shutdown ends everything", async () => {
+  await using host = await running();
+  const before = await listed(host);
+  const supervisor = host.supervisor!;
+  assert.deepEqual(await control(host, "restart"), [`... restarted ${SUPERVISOR}`]);
+  const after = await listed(host);
+  assert.equal(after.get("shop1")!.pid, before.get("shop1")!.pid);
+  assert.match(await refused(host, "shutdown"), /confirm it with --force/);
+  assert.deepEqual(await control(host, "shutdown", "-f"), [`... shut down ${SUPERVISOR}`]);
+  await supervisor.exit();
+  for (const { pid } of after.values()) assert.ok(!runs(pid));
+});
