@@ -14,7 +14,14 @@ import { checkServerId } from "../../runtime/actor/references.ts";
 import { formatLogLevel, type LogLevel } from "../../runtime/home/log_options.ts";
 import { completing, passOptionsThrough, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
-import { logOption, parseModuleId, requireOrdinaryId, rolesOption } from "../kit/options.ts";
+import {
+  GLOBAL_OPTIONS,
+  logOption,
+  parseGerbilPath,
+  parseModuleId,
+  requireOrdinaryId,
+  rolesOption,
+} from "../kit/options.ts";
 
 interface DevOptions {
   /** The id of the server; by default, named after the module. */
@@ -46,6 +53,14 @@ export function devCommand(): CommandUnknownOpts {
     .addOption(
       new Option("--restart", "restarts servers after each change, instead of loading it")
         .default(false),
+    )
+    .addOption(
+      completing(
+        "files",
+        new Option("-G, --gerbil-path <dir>", "directory of the state of this ensemble")
+          .default(undefined, ".gxensemble in the project")
+          .argParser<string | undefined>(reading(parseGerbilPath)).helpGroup(GLOBAL_OPTIONS),
+      ),
     )
     .addArgument(
       completing(
@@ -115,7 +130,7 @@ export function devCommand(): CommandUnknownOpts {
             ? planModule(target, { id, args, options: runOptions })
             : planConfiguration(configuration, args),
         restart,
-        registryOptions: ["--log", "warning"],
+        registryOptions: ["--log", "error"],
       });
     });
 }

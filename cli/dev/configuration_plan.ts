@@ -5,6 +5,7 @@
  */
 import { dirname, resolve } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
+import { isThere } from "../../runtime/home/files.ts";
 import type { ServerConfiguration } from "../../supervisor/configuration/configuration.ts";
 import {
   readConfiguration,
@@ -46,6 +47,11 @@ export async function planConfiguration(
   path: string,
   ids: readonly string[],
 ): Promise<DevelopmentPlan> {
+  if (!await isThere(path)) {
+    throw new EnsembleError(
+      `there is no ${path}: name a module to run, or make a configuration with gxensemble config init`,
+    );
+  }
   const { configuration, problems } = await readConfiguration(path, { directory: dirname(path) });
   if (!configuration) throw wrongConfiguration(path, problems);
   const { servers } = configuration;

@@ -55,6 +55,7 @@ export class DevelopmentServer {
   /** The version whose modules it has. */
   #loaded: ProgramVersion | undefined;
   #count = 0;
+  #isKilled = false;
   /** What its process has printed last. */
   #lastLines: string[] = [];
 
@@ -153,11 +154,18 @@ export class DevelopmentServer {
     const process = this.#process;
     if (!process) return;
     this.#state = "stopping";
-    await process.stop(this.plan.stop);
+    const { signal } = await process.stop(this.plan.stop);
+    if (signal === "SIGKILL" && !this.#isKilled) {
+      const seconds = this.plan.stop.killAfter / 1000;
+      this.#surroundings.output.complain(
+        `${this.id} has not stopped within ${seconds} s, and was killed`,
+      );
+    }
   }
 
   /** Kills its process. */
   kill(): void {
+    this.#isKilled = true;
     this.#process?.kill();
   }
 

@@ -77,8 +77,12 @@ export function parseGerbilPath(text: string): string {
   return resolve(text);
 }
 
-/** Gives a command `--gerbil-path`, which sets the environment variable before the command runs. */
+/**
+ * Gives a command `--gerbil-path`, which sets the environment variable before the command runs. One that has
+ * the option already gives it a meaning of its own.
+ */
 export function addGerbilPath(command: CommandUnknownOpts): void {
+  if (command.options.some(({ long }) => long === "--gerbil-path")) return;
   const option = new Option(
     "-G, --gerbil-path <dir>",
     "directory of the ensemble's state, <dir>/ensemble",

@@ -393,3 +393,36 @@ Deno.test("dev runs the servers of a configuration that are named", async () => 
   assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /--id is for a module: a configuration has it for each server/);
 });
+
+Deno.test("dev says so when a server does not stop and is killed", async () => {
+  await using project = await Project.make({
+    "main.js": `
+      export function main() {
+        setTimeout(() => { console.log("loops"); while (true); });
+        return new Promise(() => {});
+      }
+    `,
+  });
+  const dev = project.develop("-G", project.path("state"), project.path("main.js"));
+  await shown(dev, /loops/);
+  const log = project.path("state/ensemble/server/main");
+  assert.ok((await Deno.stat(log)).isDirectory);
+  dev.signal("SIGTERM");
+  assert.equal(await dev.exit(), 0);
+  assert.ok(
+    dev.output.includes("dev      | main has not stopped within 3 s, and was killed"),
+    dev.output.join("\n"),
+  );
+});
+
+Deno.test("dev names what to do when there is nothing to run", async () => {
+  await using project = await Project.make({});
+  assert.match(
+    await project.ensemble.failure("dev", project.path(".")),
+    /^there is no \S+ensemble\.jsonc: name a module to run, or make a configuration with gxensemble config init$/,
+  );
+  assert.match(
+    await project.ensemble.failure("dev", project.path("main.ts")),
+    /main\.ts: there is no such module$/,
+  );
+});
