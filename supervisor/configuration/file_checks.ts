@@ -1,11 +1,12 @@
 /**
- * Checks of the files that a configuration names, on the host where they are used.
+ * Checks of the files and users that a configuration names, on the host where they are used.
  *
  * @module
  */
 import { dirname } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { readSecretFile } from "../../runtime/home/files.ts";
+import { findAccount } from "./account.ts";
 import type { FieldPath } from "./document.ts";
 import { readVariableFile } from "./process_environment.ts";
 import type { RegistryValue, RoleValue } from "./fields.ts";
@@ -72,19 +73,18 @@ class FileChecks {
       if (fault !== undefined) document.error(place(field), fault);
     }
     const { user } = fields;
-    const uid = Deno.uid();
-    if (user !== undefined && uid !== null && uid !== 0 && user !== String(uid)) {
-      document.error(
-        place(["user"]),
-        `only a supervisor that runs as root can run it as ${user}: remove user, or run as root`,
-      );
-    }
+    if (user === undefined || user.includes("${")) return;
+    const fault = await this.#remember(`user ${user}`, () => findUserFault(user));
+    if (fault !== undefined) document.error(place(["user"]), fault);
   }
 
   #faultOf(path: string, kind: FileKind): Promise<string | undefined> {
-    const key = `${kind} ${path}`;
+    return this.#remember(`${kind} ${path}`, () => findFault(path, kind));
+  }
+
+  #remember(key: string, find: () => Promise<string | undefined>): Promise<string | undefined> {
     let fault = this.#faults.get(key);
-    if (!fault) this.#faults.set(key, fault = findFault(path, kind));
+    if (!fault) this.#faults.set(key, fault = find());
     return fault;
   }
 }
@@ -130,5 +130,15 @@ async function findFault(path: string, kind: FileKind): Promise<string | undefin
       return `there is no ${kind === "directory" ? "directory" : "file"} ${path}`;
     }
     return `cannot read ${path}: ${(error as Error).message.replace(/ \(os error \d+\).*$/s, "")}`;
+  }
+}
+
+/** Why this process could not run another as a user; undefined if it could. */
+async function findUserFault(user: string): Promise<string | undefined> {
+  try {
+    await findAccount(user);
+  } catch (error) {
+    if (error instanceof EnsembleError) return error.message;
+    throw error;
   }
 }

@@ -15,7 +15,7 @@
 import { isAbsolute, join } from "node:path";
 import { SUPERVISED } from "../../runtime/home/supervised_process.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { accountVariables, becoming, findAccount } from "./account.ts";
+import { accountVariables, becoming, findAccount } from "../configuration/account.ts";
 import { StartedChild } from "./child.ts";
 import type { ProcessTable } from "./process_table.ts";
 import type { Launch } from "./server_plan.ts";

@@ -493,6 +493,16 @@ export const MISTAKES: readonly Mistake[] = [
     ],
   },
   {
+    name: "a user that does not exist",
+    text: withField('"user": "no-such-user"'),
+    reported: ["4:40: servers.shop1.user: its user does not exist on this host: no-such-user"],
+  },
+  {
+    name: "a user with a colon",
+    text: withField('"user": "root:root"'),
+    reported: ['4:40: servers.shop1.user: not the name of a user, or a uid: "root:root"'],
+  },
+  {
     name: "a plain program with what only servers have",
     text: `${ROLES}"servers": { "a": { "role": "tool", "listen": ["tcp://127.0.0.1:1"] } }\n}`,
     reported: [
