@@ -94,10 +94,6 @@ export function devCommand(): CommandUnknownOpts {
         ["run all servers of ensemble.jsonc in this directory", "gxensemble dev"],
         ["run two of them", "gxensemble dev ensemble.jsonc shop1 shop2"],
         ["restart the server after each change", "gxensemble dev --restart counter.ts"],
-        [
-          "look into it, in another terminal",
-          "gxensemble -G .gxensemble repl counter",
-        ],
       ),
     )
     .action(async (target, args, options: DevOptions, command) => {
