@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { CertifiedEnsemble } from "../cli/certified_ensemble.ts";
+import { freePort } from "../free_port.ts";
 import { SEALING_PROGRAM } from "../tested_program.ts";
 import { installAdministrator } from "./administrator.ts";
 import { cookieOf, exists, on, otherHost, startSupervisor } from "./rotating_hosts.ts";
@@ -195,6 +197,35 @@ Deno.test("cookie --rotate does not send a cookie over tcp", async () => {
     /the host of supervisor-there: the connection with it is not encrypted \(tcp:\S+\), so the secret was not sent: copy the next one to \S+there\/ensemble\/cookie\.next there/,
   );
   assert.equal(await exists(`${there}/ensemble/cookie.next`), false);
+});
+
+Deno.test("cookie --rotate gives the next cookie to another host over tls", async () => {
+  await using ensemble = new RunningEnsemble();
+  await ensemble.lines("cookie");
+  await CertifiedEnsemble.giveAuthority(`${ensemble.places.gerbilPath}/ensemble`);
+  const ids = ["registry", "web1", "supervisor-there"].map((id) => ({ id }));
+  await CertifiedEnsemble.certify(ensemble.places, [
+    ...ids,
+    { id: "console", capabilities: ["admin"] },
+  ]);
+  const url = () => `tls://127.0.0.1:${freePort()}`;
+  const at = url();
+  await ensemble.startRegistry("-l", at);
+  const there = await otherHost(ensemble, "there");
+  const { environment, socketDirectory } = ensemble.places;
+  environment.ENSEMBLE_REGISTRY = at;
+  environment.ENSEMBLE_SOCKET_DIR = `${ensemble.places.directory}/there-sockets`;
+  await on(ensemble, there, async () => {
+    await startSupervisor(ensemble, "supervisor-there", url());
+    const own = url();
+    await ensemble.startServer("web1", ["-l", own, "-a", own]);
+  });
+  environment.ENSEMBLE_SOCKET_DIR = socketDirectory;
+  // As on another host, where its socket cannot be reached from here.
+  await Deno.remove(`${ensemble.places.directory}/there-sockets/supervisor-there`);
+  const lines = await ensemble.lines("cookie", "--rotate");
+  assert.ok(lines.includes("... web1 accepts the new one only"), lines.join("\n"));
+  assert.deepEqual(cookieOf(there), cookieOf(ensemble.places.gerbilPath));
 });
 
 Deno.test("admin --rotate replaces the administrators' key pair while servers run", async () => {
