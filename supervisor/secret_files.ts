@@ -46,7 +46,8 @@ function handlers(server: ActorServer, places: Places): HandlersOf<SecretFileHan
       details: { secret: name },
       async work() {
         const secret = new RotatedSecret(name, places);
-        return { ...await change(secret), nextPath: secret.nextPath };
+        const state = await change(secret);
+        return { ...state, nextPath: secret.nextPath, directory: await secret.directory() };
       },
     });
   return {

@@ -29,6 +29,9 @@ export const SECRETS_ACTOR = "secrets";
 /** The largest file of a secret, in bytes. */
 const MAX_SECRET = 4096;
 
+/** The length limit of the numbers of a device and an inode. */
+const MAX_DIRECTORY = 50;
+
 /** A fingerprint: a SHA-256 in hex. */
 const fingerprint = matching(/^[0-9a-f]{64}$/, "a fingerprint");
 
@@ -40,6 +43,8 @@ export interface HostSecret {
   readonly next?: string | undefined;
   /** The path of the next one. */
   readonly nextPath: string;
+  /** The device and the inode of their directory: on one machine, the same ones are the same files. */
+  readonly directory: string;
 }
 
 /** The handlers of the actor `secrets`, for `client`. See `RotatedSecret`. */
@@ -71,6 +76,7 @@ const hostSecret: Check<HostSecret> = parts({
   current: optional(fingerprint),
   next: optional(fingerprint),
   nextPath: text(MAX_PATH),
+  directory: text(MAX_DIRECTORY),
 });
 
 const secretFileAnswers = answerChecks<SecretFileHandlers>({

@@ -6,6 +6,7 @@
 import { listServers } from "../../runtime/ensemble/remote.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { inParallel } from "../../runtime/parallel.ts";
+import { ownKernel } from "../../runtime/own_process.ts";
 import type { RotatedName } from "../../runtime/pki/rotated_secret.ts";
 import type { ActorServer } from "../../runtime/server/actor_server.ts";
 import type { Bytes } from "../../runtime/server/credentials.ts";
@@ -32,6 +33,8 @@ interface Host {
   readonly supervisor: string;
   /** Its state before that. */
   readonly secret: HostSecret;
+  /** Whether its files are those of this host. */
+  readonly isHere: boolean;
 }
 
 /** The hosts of an ensemble that have supervisors. */
@@ -39,12 +42,19 @@ export class Hosts {
   readonly #console: ActorServer;
   readonly #name: RotatedName;
   readonly #elevating: Elevating;
+  readonly #ownDirectory: string;
 
   /** Those that a console reaches. */
   constructor(
     console: ActorServer,
-    { name, elevating }: { readonly name: RotatedName; readonly elevating: Elevating },
+    { name, elevating, ownDirectory }: {
+      readonly name: RotatedName;
+      readonly elevating: Elevating;
+      /** The directory of this host's files, see `RotatedSecret.directory`. */
+      readonly ownDirectory: string;
+    },
   ) {
+    this.#ownDirectory = ownDirectory;
     this.#console = console;
     this.#name = name;
     this.#elevating = elevating;
@@ -74,25 +84,31 @@ export class Hosts {
     return this.#forEach(({ files }) => files.use({ name: this.#name, fingerprint }));
   }
 
-  /** Has each end the rotation. */
+  /** Has each other host end the rotation. On this one, it ends last, so that it can go on. */
   finish(fingerprint: string): Promise<HostAnswer[]> {
-    return this.#forEach(({ files }) => files.finish({ name: this.#name, fingerprint }));
+    return this.#forEach(async ({ files, secret, isHere }) =>
+      isHere ? secret : await files.finish({ name: this.#name, fingerprint })
+    );
   }
 
-  /** Has each give the rotation up. */
+  /** Has each other host give the rotation up. */
   abandon(fingerprint: string): Promise<HostAnswer[]> {
-    return this.#forEach(({ files }) => files.abandon({ name: this.#name, fingerprint }));
+    return this.#forEach(async ({ files, secret, isHere }) =>
+      isHere ? secret : await files.abandon({ name: this.#name, fingerprint })
+    );
   }
 
   /** Does work on each host, except on those that have no such secret, and need none. */
   async #forEach(work: (host: Host) => Promise<HostSecret>): Promise<HostAnswer[]> {
     const console = this.#console;
     const supervisors = await listServers(console.actors, { role: SUPERVISOR_ROLE });
-    const ids = supervisors.map(({ id }) => id).sort();
+    const sorted = supervisors.toSorted((a, b) => a.id < b.id ? -1 : 1);
+    const boot = ownKernel()?.boot;
     const answers: HostAnswer[] = [];
-    await inParallel([...ids.entries()], {
+    await inParallel([...sorted.entries()], {
       atOnce: AT_ONCE,
-      work: async ([at, supervisor]) => {
+      work: async ([at, { id: supervisor, kernel }]) => {
+        const isNear = kernel !== undefined && kernel.boot === boot;
         try {
           const files = secretFilesClient(console.actors, supervisor);
           const secret = await this.#elevating(
@@ -100,7 +116,8 @@ export class Hosts {
             async () => {
               const secret = await files.state({ name: this.#name });
               if (secret.current === undefined) return secret;
-              return await work({ files, supervisor, secret });
+              const isHere = isNear && secret.directory === this.#ownDirectory;
+              return await work({ files, supervisor, secret, isHere });
             },
           );
           answers[at] = { supervisor, secret };

@@ -106,7 +106,7 @@ export class SecretRotation {
     if (current === next) throw this.#isTooLate();
     await this.#withConsole(async (console) => {
       const administrators = this.#administrators("current");
-      const hosts = this.#hosts(console, administrators);
+      const hosts = await this.#hosts(console, administrators);
       if ((await hosts.states()).some(({ secret }) => secret?.current === next)) {
         throw this.#isTooLate();
       }
@@ -134,7 +134,7 @@ export class SecretRotation {
     await this.#withConsole(async (console) => {
       const administrators = this.#administrators("current");
       const [hosts, servers] = await Promise.all([
-        this.#hosts(console, administrators).states(),
+        this.#hosts(console, administrators).then((hosts) => hosts.states()),
         this.#ask(console, { administrators, reread: false }),
       ]);
       const step: Step = next === undefined
@@ -163,7 +163,8 @@ export class SecretRotation {
   async #distribute(console: ActorServer, next: string): Promise<void> {
     const administrators = this.#administrators("current");
     const contents = await this.#secret.next();
-    const given = await this.#hosts(console, administrators).give({ contents, fingerprint: next });
+    const hosts = await this.#hosts(console, administrators);
+    const given = await hosts.give({ contents, fingerprint: next });
     const failed = this.#report(given, (host) => WORDS[hostStanding(host, next)]);
     const servers = await this.#ask(console, { administrators, reread: true });
     const without = this.#reportServers(servers, { next, wanted: ["both", "new", "unaffected"] });
@@ -186,7 +187,7 @@ export class SecretRotation {
   async #retire(console: ActorServer, next: string): Promise<void> {
     const { name, places, force } = this.#options;
     const administrators = this.#administrators("next");
-    const hosts = this.#hosts(console, administrators);
+    const hosts = await this.#hosts(console, administrators);
     const using = await hosts.use(next);
     const failed = this.#report(using, describeUse);
     if (name === "admin.pub") {
@@ -257,8 +258,9 @@ export class SecretRotation {
     return current === next && await hasAdminPrivateKey(places);
   }
 
-  #hosts(console: ActorServer, { elevating }: Administrators): Hosts {
-    return new Hosts(console, { name: this.#options.name, elevating });
+  async #hosts(console: ActorServer, { elevating }: Administrators): Promise<Hosts> {
+    const ownDirectory = await this.#secret.directory();
+    return new Hosts(console, { name: this.#options.name, elevating, ownDirectory });
   }
 
   async #ask(

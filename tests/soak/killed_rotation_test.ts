@@ -10,10 +10,13 @@ Deno.test("cookie --rotate goes on after it was killed at each step", async () =
   const there = await otherHost(ensemble, "there");
   await ensemble.startServer("web1");
   await on(ensemble, there, () => startSupervisor(ensemble, "supervisor-there"));
+  // One whose files are those of the command.
+  await startSupervisor(ensemble, "supervisor-here");
   const steps = [
     "... made ",
     "... the host of supervisor-there accepts both",
     "... web1 accepts both",
+    "... the host of supervisor-here uses the new one",
     "... the host of supervisor-there uses the new one",
     "... registry accepts the new one only",
     "... web1 accepts the new one only",

@@ -30,13 +30,14 @@ Deno.test("the actor secrets changes the files of its host for administrators", 
   await using _ = ensemble;
   const contents = generateCookie();
   const [current, next] = await Promise.all([fingerprintOf(cookie), fingerprintOf(contents)]);
-  const nextPath = places.nextCookie;
+  const { dev, ino } = await Deno.stat(places.directory);
+  const where = { nextPath: places.nextCookie, directory: `${dev}:${ino}` };
   const name = "cookie";
   await elevated(console, supervisor, "admin");
-  assert.deepEqual(await files.state({ name }), { current, nextPath });
-  assert.deepEqual(await files.take({ name, contents }), { current, next, nextPath });
-  assert.deepEqual(await files.use({ name, fingerprint: next }), { current: next, next, nextPath });
-  assert.deepEqual(await files.finish({ name, fingerprint: next }), { current: next, nextPath });
+  assert.deepEqual(await files.state({ name }), { current, ...where });
+  assert.deepEqual(await files.take({ name, contents }), { current, next, ...where });
+  assert.deepEqual(await files.use({ name, fingerprint: next }), { current: next, next, ...where });
+  assert.deepEqual(await files.finish({ name, fingerprint: next }), { current: next, ...where });
   assert.deepEqual(await Deno.readFile(places.cookie), contents);
 });
 

@@ -62,6 +62,16 @@ Deno.test("RotatedSecret refuses another rotation, and steps that are not due", 
   await assert.rejects(secret.finish(next), /neither \S+ nor \S+ has the fingerprint/);
 });
 
+Deno.test("RotatedSecret replaces what a rotation has left that was finished elsewhere", async () => {
+  using _ = new Home();
+  const { secret, contents, next } = await hostWithCookie();
+  await secret.take(contents);
+  await secret.use(next);
+  const other = generateCookie();
+  const fingerprint = await fingerprintOf(other);
+  assert.deepEqual(await secret.take(other), { current: next, next: fingerprint });
+});
+
 Deno.test("RotatedSecret takes nothing that is no cookie and no key", async () => {
   using home = new Home();
   const { secret, places } = await hostWithCookie();
