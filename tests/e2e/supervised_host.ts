@@ -145,3 +145,12 @@ export async function ended(pid: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
+
+/** Waits until there is a file. */
+export async function exists(path: string): Promise<void> {
+  const late = performance.now() + DEADLINE;
+  while (!await Deno.stat(path).then(() => true, () => false)) {
+    assert.ok(performance.now() < late, `${path} is never there`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

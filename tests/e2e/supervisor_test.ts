@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { ended, runs, SupervisedHost, SUPERVISOR } from "./supervised_host.ts";
+import { installAdministrator } from "./administrator.ts";
+import { ended, exists, runs, SupervisedHost, SUPERVISOR } from "./supervised_host.ts";
 
 const TWO = {
   registry: true,
@@ -127,4 +128,94 @@ Deno.test("shutdown of the ensemble stops supervisors first, and the next run st
   assert.equal(supervisor.matching(/backing-off/).length, 0);
   await host.start();
   await host.up("shop2");
+});
+
+Deno.test("restartSupervisor replaces the process, which takes its servers over and sees them end", async () => {
+  await using host = await SupervisedHost.with(TWO);
+  const supervisor = await host.start();
+  const before = [await host.up("shop1"), await host.up("shop2")].map(({ pid }) => pid);
+  await host.ask((each) => each.restartSupervisor({ by: "me@t1" }));
+  await supervisor.logs(2, / listens at unix:/);
+  const after = await host.up("shop1");
+  assert.deepEqual([after.pid, (await host.up("shop2")).pid], before);
+  assert.ok(after.adopted);
+  Deno.kill(after.pid!, "SIGKILL");
+  await host.server("shop1", ({ state, pid }) => state === "up" && pid !== after.pid);
+  supervisor.signal("SIGTERM");
+  assert.equal(await supervisor.exit(), 0);
+});
+
+Deno.test("supervisor restarts a server whose health expression is not true, with administrators, too", async () => {
+  await using host = await SupervisedHost.with({
+    registry: true,
+    roles: {
+      shop: {
+        module: "WAITING",
+        health: {
+          expression: 'Deno.readTextFileSync("ill") === "no"',
+          interval: "200ms",
+          startAfter: "0s",
+          failures: 2,
+        },
+      },
+    },
+    servers: { shop1: { role: "shop" } },
+  });
+  const directory = `${host.ensemble.places.gerbilPath}/ensemble`;
+  await Deno.writeTextFile(`${directory}/ill`, "no");
+  await installAdministrator(host.ensemble);
+  await host.start();
+  const { pid } = await host.up("shop1");
+  await Deno.writeTextFile(`${directory}/ill`, "yes");
+  const again = await host.server("shop1", ({ restarts }) => restarts > 0);
+  assert.notEqual(again.pid, pid);
+  assert.match(again.lastExit!.reason!, /^2 health checks failed: .* is false, not true/);
+});
+
+Deno.test("stop lets a server finish its requests first, and start-workers scales up and down", async () => {
+  const slow = `
+    import { currentServer } from "@gxensemble/ensemble";
+    export function main() {
+      const server = currentServer();
+      server.serve("slow", {
+        work: async () => {
+          Deno.writeTextFileSync("begun", "");
+          await new Promise((resolve) => setTimeout(resolve, 1_500));
+          return "done";
+        },
+      });
+      return server.stopped;
+    }
+  `;
+  await using host = await SupervisedHost.with({
+    registry: true,
+    roles: { slow: { module: "slow.js" }, idle: { module: "WAITING" } },
+    servers: { slow1: { role: "slow" } },
+  });
+  const directory = `${host.ensemble.places.gerbilPath}/ensemble`;
+  await Deno.writeTextFile(`${directory}/slow.js`, slow);
+  await host.start();
+  await host.up("slow1");
+  const answer = host.ensemble.lines("call", "--timeout", "20", "slow@slow1", "work");
+  const by = "me@t1";
+  await host.ask(async (supervisor) => {
+    await exists(`${directory}/begun`);
+    const stopped = await supervisor.stop(
+      { id: "slow1", by, drain: 15_000, wait: 15_000 },
+      { timeout: 20_000 },
+    );
+    assert.equal(stopped.state, "stopped");
+    assert.equal(stopped.lastExit?.code, 0);
+    assert.deepEqual(await answer, ['"done"']);
+    const workers = { role: "idle", prefix: "idle", by, wait: 15_000 };
+    const up = await supervisor.startWorkers({ ...workers, count: 2 }, { timeout: 20_000 });
+    assert.deepEqual(up, { started: ["idle-0", "idle-1"], stopped: [] });
+    const down = await supervisor.startWorkers({ ...workers, count: 1 }, { timeout: 20_000 });
+    assert.deepEqual(down, { started: [], stopped: ["idle-1"] });
+    const { servers } = await supervisor.list();
+    assert.deepEqual(
+      servers.filter(({ added }) => added).map(({ id, state }) => [id, state]),
+      [["idle-0", "up"]],
+    );
+  });
 });
