@@ -13,7 +13,9 @@ import { EnsembleError } from "../runtime/errors.ts";
 import { writeWhole } from "../runtime/home/files.ts";
 import type { Places } from "../runtime/home/paths.ts";
 import { shutDownBy } from "../runtime/home/supervised_process.ts";
+import type { ServerStatus } from "../runtime/observation/status_protocol.ts";
 import { ownKernel } from "../runtime/own_process.ts";
+import { shorten } from "../runtime/safe_text.ts";
 import type { OwnEntry, RegistryEntry } from "../runtime/server/registry_protocol.ts";
 import { registryClient } from "../runtime/server/registry_protocol.ts";
 import type {
@@ -150,6 +152,7 @@ export class HostSupervisor {
       shutDownBy: (id, { marker }) => shutDownBy(places.server(id), marker),
     });
     for (const [id, addition] of processes.additions) this.#additions.set(id, addition);
+    server.status.parts.add(() => ({ supervised: this.#supervised }));
     processes.configure(this.#plans(this.#configuration));
     this.#timer = setInterval(() => this.#look(), LOOK);
     if (!processes.has(REGISTRY_ID)) return;
@@ -165,6 +168,16 @@ export class HostSupervisor {
       if (this.#processes?.has(id)) this.#noticeUp(id);
       this.#processes?.lookAgain();
     }
+  }
+
+  /** What its server says about its processes, to operators and in metrics. */
+  get #supervised(): ServerStatus["supervised"] {
+    return this.processes.list.map(({ id, state, reason, restarts }) => ({
+      server: id,
+      state,
+      ...reason !== undefined && { reason: shorten(reason) },
+      restarts,
+    }));
   }
 
   /** Whether the registry has a lease of this server, so that its servers can register, too. */

@@ -94,7 +94,16 @@ async function showEach(set: ServerSet | undefined, options: StatusOptions): Pro
   const { Observers } = await import("../kit/observers.ts");
   const { reportStale } = await import("../kit/servers.ts");
   const { findReporters, readReports, sortWorstFirst } = await import("../kit/server_reports.ts");
-  const { reportToRow, STATUS_COLUMNS, statusToJson } = await import("../kit/status_format.ts");
+  const {
+    describeSupervised,
+    reportToRow,
+    STATUS_COLUMNS,
+    statusToJson,
+    supervisedRow,
+    supervisedServers,
+  } = await import(
+    "../kit/status_format.ts"
+  );
   const { TablePrinter } = await import("../kit/table.ts");
   const { ProgressLine } = await import("../kit/progress.ts");
   await withConsole(options, async (actors, console) => {
@@ -117,8 +126,10 @@ async function showEach(set: ServerSet | undefined, options: StatusOptions): Pro
     const reports = sortWorstFirst(await readReports(reporters, context));
     progress.clear();
     const failed = reports.filter(({ error }) => error);
+    const supervised = supervisedServers(reports);
     for (const { id, error } of failed) {
-      const message = error!.message;
+      const known = supervised.get(id);
+      const message = known ? `${error!.message}; ${describeSupervised(known)}` : error!.message;
       printError(message.startsWith(id) ? message : `${id}: ${message}`);
     }
     if (options.json) {
@@ -128,7 +139,18 @@ async function showEach(set: ServerSet | undefined, options: StatusOptions): Pro
           : { error: error!.message, code: error!.code };
         printJson({ server: id, ...outcome }, { oneLine: true });
       }
-    } else new TablePrinter(STATUS_COLUMNS).print(reports.map(reportToRow));
+    } else {
+      const listed = new Set(reports.map(({ id }) => id));
+      const others = [...supervised.values()]
+        .filter(({ server, state }) => set === undefined && !listed.has(server) && state !== "up");
+      new TablePrinter(STATUS_COLUMNS).print([
+        ...others.map(supervisedRow),
+        ...reports.map((report) => {
+          const known = report.error && supervised.get(report.id);
+          return known ? supervisedRow(known) : reportToRow(report);
+        }),
+      ]);
+    }
     if (failed.length === 0) return;
     throw new EnsembleError(`${failed.length} of ${reports.length} servers did not answer`);
   });

@@ -59,11 +59,7 @@ export function supervisorCommand(): CommandUnknownOpts {
     .addHelpText(
       "after",
       examples(
-        [
-          "make a configuration for this host, and run its servers",
-          "gxensemble config init",
-          "gxensemble supervisor",
-        ],
+        ["run the servers of this host's configuration", "gxensemble supervisor"],
         [
           "run the servers of another configuration, and log to a file",
           "gxensemble supervisor --config /etc/gxensemble/ensemble.jsonc --log-file -",

@@ -4,7 +4,11 @@
  * @module
  */
 import { formatLogLevel } from "../../runtime/home/log_options.ts";
-import type { Flow, ServerStatus } from "../../runtime/observation/status_protocol.ts";
+import type {
+  Flow,
+  ServerStatus,
+  SupervisedStatus,
+} from "../../runtime/observation/status_protocol.ts";
 import {
   formatAge,
   formatBytes,
@@ -43,6 +47,39 @@ export const STATUS_COLUMNS: readonly Column[] = [
   { heading: "host" },
   { heading: "version" },
 ];
+
+/** What the supervisors among servers say about their own, by id. */
+export function supervisedServers(reports: readonly ServerReport[]): Map<string, Supervised> {
+  return new Map(
+    reports.flatMap(({ id, status }) =>
+      (status?.supervised ?? []).map((each) =>
+        [each.server, { ...each, supervisor: id, host: status!.host }] as const
+      )
+    ),
+  );
+}
+
+/** A server, as its supervisor sees it. */
+export interface Supervised extends SupervisedStatus {
+  /** The id of the supervisor. */
+  readonly supervisor: string;
+  /** The name of its host. */
+  readonly host: string;
+}
+
+/** Says what a supervisor says about a server. */
+export function describeSupervised({ supervisor, state, reason }: Supervised): string {
+  return `${supervisor} has it as ${state}${reason === undefined ? "" : ` (${reason})`}`;
+}
+
+/** A server that does not run, in {@linkcode STATUS_COLUMNS}, as its supervisor sees it. */
+export function supervisedRow({ server, state, restarts, host }: Supervised): string[] {
+  const cells: Readonly<Record<string, string>> = {
+    ...{ server, state, host },
+    restarts: formatCount(restarts),
+  };
+  return STATUS_COLUMNS.map(({ heading }) => cells[heading] ?? "");
+}
 
 /** A server in {@linkcode STATUS_COLUMNS}; of one that does not answer, what the registry says. */
 export function reportToRow({ id, entry, status }: ServerReport): string[] {
@@ -151,6 +188,11 @@ export function formatStatus(status: ServerStatus): string[] {
       "registry",
       `${formatCounted(entries, "server")}, ${formatCounted(watchers, "watcher")}`,
     ]);
+  }
+  for (const [index, { server, state, reason, restarts }] of (status.supervised ?? []).entries()) {
+    const why = reason === undefined ? "" : ` (${reason})`;
+    const times = restarts === 0 ? "" : `, ${formatCounted(restarts, "restart")}`;
+    lines.push([index === 0 ? "supervises" : "", `${server} ${state}${why}${times}`]);
   }
   return [
     `${id} ${state}${roles.length > 0 ? ` (${roles.join(" ")})` : ""}`,

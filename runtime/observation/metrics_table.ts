@@ -83,6 +83,16 @@ const COUNTERS: readonly Definition[] = [
     ({ loads }) => loads.count,
   ],
   [
+    "gxensemble.supervised.restarts",
+    "{restart}",
+    "How often the supervisor has restarted each of its servers by itself.",
+    ({ supervised }) =>
+      supervised?.map(({ server, restarts }) => ({
+        value: restarts,
+        attributes: { supervised: server },
+      })),
+  ],
+  [
     "gxensemble.log.records",
     "{record}",
     "The warnings and errors in the log of the process.",
@@ -151,6 +161,16 @@ const GAUGES: readonly Definition[] = [
     "",
     "1 for each role of the server.",
     ({ roles }) => roles.map((role) => ({ value: 1, attributes: { role } })),
+  ],
+  [
+    "gxensemble.supervised.state",
+    "",
+    "1, with the state of each server of the supervisor as an attribute.",
+    ({ supervised }) =>
+      supervised?.map(({ server, state }) => ({
+        value: 1,
+        attributes: { supervised: server, state },
+      })),
   ],
   [
     "gxensemble.mailbox.longest",

@@ -158,7 +158,21 @@ export interface ServerStatus {
     /** The number of queries that wait for changes. */
     readonly watchers: number;
   };
+  /** What a host's supervisor says about its servers; absent for other servers. */
+  readonly supervised?: readonly {
+    /** Its id. */
+    readonly server: string;
+    /** Its state there, such as `backing-off`. */
+    readonly state: string;
+    /** Why it is in that state. */
+    readonly reason?: string;
+    /** How often the supervisor has restarted it by itself. */
+    readonly restarts: number;
+  }[];
 }
+
+/** A server, as its host's supervisor sees it. */
+export type SupervisedStatus = NonNullable<ServerStatus["supervised"]>[number];
 
 /** The delay of an event loop, in ms. */
 export type EventLoopDelay = ServerStatus["eventLoopDelay"];
@@ -245,6 +259,9 @@ export const HISTORY_POINTS = 120;
 /** The largest number of roles, which the registry limits more strictly, in an answer. */
 const MAX_ROLES = 1_000;
 
+/** The largest number of servers that a supervisor says something about, in an answer. */
+const MAX_SUPERVISED = 2_000;
+
 /** The longest version, user, role, address and other short text, in UTF-16 code units. */
 const MAX_SHORT = 512;
 
@@ -311,6 +328,12 @@ const serverStatus: Check<ServerStatus> = parts({
   log: optional(parts({ level: short, warnings: wholeNumber, errors: wholeNumber })),
   http: optional(short),
   registry: optional(parts({ entries: wholeNumber, watchers: wholeNumber })),
+  supervised: optional(
+    listOf(
+      parts({ server: serverId, state: short, reason: optional(short), restarts: wholeNumber }),
+      MAX_SUPERVISED,
+    ),
+  ),
 });
 
 /** The checks of their answers. */

@@ -219,3 +219,33 @@ Deno.test("stop lets a server finish its requests first, and start-workers scale
     );
   });
 });
+
+Deno.test("status and /metrics show a server in a crash loop", async () => {
+  await using host = await SupervisedHost.with({
+    registry: true,
+    roles: {
+      shop: {
+        module: "failing.js",
+        restart: { policy: "permanent", intensity: { restarts: 0, within: "1m" } },
+      },
+    },
+    servers: { shop1: { role: "shop" } },
+    supervisor: { http: 0 },
+  });
+  const directory = `${host.ensemble.places.gerbilPath}/ensemble`;
+  await Deno.writeTextFile(`${directory}/failing.js`, "export const main = () => Deno.exit(3);");
+  const supervisor = await host.start();
+  const { reason } = await host.server("shop1", ({ state }) => state === "failed");
+  assert.match(reason!, /^crash loop: .*exit code 3/);
+  const one = await host.ensemble.lines("status", SUPERVISOR);
+  assert.ok(one.some((line) => /supervises +registry up$/.test(line)), one.join("\n"));
+  assert.ok(one.some((line) => / shop1 failed \(crash loop: /.test(line)), one.join("\n"));
+  // The registry may still have its entry, as unreachable.
+  const all = await host.ensemble.run("status");
+  assert.match(all.stdout, /^shop1\tfailed\t/m);
+  assert.match(all.stderr, /^$|; supervisor-t1 has it as failed \(crash loop: /);
+  const [, address] = await supervisor.logged(/(http:\/\/127\.0\.0\.1:\d+)/);
+  const metrics = await (await fetch(`${address}/metrics`)).text();
+  const value = `supervised="shop1",state="failed"} 1\n`;
+  assert.ok(metrics.includes(value), metrics);
+});

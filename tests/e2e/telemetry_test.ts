@@ -24,6 +24,8 @@ const ABSENT: ReadonlySet<string> = new Set([
   "gxensemble.log.records",
   "gxensemble.registry.entries",
   "gxensemble.registry.watchers",
+  "gxensemble.supervised.restarts",
+  "gxensemble.supervised.state",
 ]);
 
 async function startTraced(

@@ -158,7 +158,7 @@ Deno.test("each command that asks a server takes a timeout in seconds", () => {
   );
   const without = asking.filter(({ options }) => options.every(({ long }) => long !== "--timeout"));
   // `run` has none, since a server asks for as long as it runs.
-  assert.deepEqual(without.map((command) => command.name()), ["run"]);
+  assert.deepEqual(without.map((command) => command.name()), ["run", "supervisor"]);
   assert.equal(parse("ping", "--timeout", "1.5", "a").options.timeout, 1_500);
   assert.equal(parse("ping", "a").options.timeout, undefined);
   for (const text of ["0", "-1", "5s", "1e3", "Infinity", "86401"]) {
