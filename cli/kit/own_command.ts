@@ -4,7 +4,6 @@
  * @module
  */
 import { dirname } from "node:path";
-import { fileURLToPath } from "node:url";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { isPortable } from "./build.ts";
 
@@ -30,8 +29,9 @@ export async function ownCommand(): Promise<OwnCommand> {
   const [, ...line] = await ownCommandLine();
   // The main module comes last, and may have been named relative to this directory.
   const options = line.slice(0, line.length - Deno.args.length - 1);
-  const main = Deno.mainModule;
-  const args = [...options, main.startsWith("file:") ? fileURLToPath(main) : main];
+  // Not by node:url, which takes long to load.
+  const { href, protocol, pathname } = new URL(Deno.mainModule);
+  const args = [...options, protocol === "file:" ? decodeURIComponent(pathname) : href];
   return { program: Deno.execPath(), args, env: cacheVariables() };
 }
 
