@@ -426,3 +426,30 @@ Deno.test("dev names what to do when there is nothing to run", async () => {
     /main\.ts: there is no such module$/,
   );
 });
+
+Deno.test("dev restarts a server that is not up yet when its files change", async () => {
+  const text = `
+    import { currentServer } from "@gxensemble/ensemble";
+    export async function main() {
+      const server = currentServer();
+      server.holdReady();
+      console.log("holds one");
+      await server.stopped;
+    }
+  `;
+  await using project = await Project.make({ "main.js": text });
+  const dev = project.develop(project.path("main.js"));
+  await shown(dev, /holds one/);
+  await project.write({ "main.js": text.replace("one", "two") });
+  await shown(dev, /main\.js changed: restarting main: it was not up yet$/);
+  await shown(dev, /holds two/);
+});
+
+Deno.test("dev --restart restarts where a load would do", async () => {
+  await using project = await Project.make({ "counter.js": COUNTER, "step.js": STEP });
+  const dev = project.develop("--restart", "--id", "c1", project.path("counter.js"));
+  await shown(dev, /c1 is up/);
+  await project.write({ "step.js": STEP.replace("1", "10") });
+  await shown(dev, /step\.js changed: restarting c1$/);
+  await shown(dev, /c1 is up again/);
+});
