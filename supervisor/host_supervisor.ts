@@ -9,8 +9,8 @@ import { ActorRef, REGISTRY_ID, SERVER_ACTOR } from "../runtime/actor/references
 import type { EnsembleServer } from "../runtime/ensemble/ensemble_server.ts";
 import { pingActor } from "../runtime/ensemble/remote.ts";
 import type { WorkBeforeStop } from "../runtime/ensemble/start_options.ts";
-import { EnsembleError } from "../runtime/errors.ts";
-import { writeWhole } from "../runtime/home/files.ts";
+import { DisconnectedError, EnsembleError } from "../runtime/errors.ts";
+import { isThere, writeWhole } from "../runtime/home/files.ts";
 import type { Places } from "../runtime/home/paths.ts";
 import { shutDownBy } from "../runtime/home/supervised_process.ts";
 import type { ServerStatus } from "../runtime/observation/status_protocol.ts";
@@ -248,7 +248,15 @@ export class HostSupervisor {
     const aborted = new Promise<never>((_, reject) =>
       signal.addEventListener("abort", () => reject(signal.reason), { once: true })
     );
-    const value = await Promise.race([asked, aborted]);
+    let value: unknown;
+    try {
+      value = await Promise.race([asked, aborted]);
+    } catch (error) {
+      if (this.#isRegistered || await isThere(this.places.socket(id))) throw error;
+      // Without the registry, it cannot be found. That says nothing about the server.
+      if (!(error instanceof DisconnectedError)) throw error;
+      return;
+    }
     if (expression !== undefined && value !== "true") {
       throw new EnsembleError(`${expression} is ${value ?? "undefined"}, not true`);
     }

@@ -114,14 +114,16 @@ async function start(
       permissions: denied.join(", "),
     });
   }
-  // A server asks the registry. Only commands try this host's sockets without it.
-  const { nearby: _, ...membership } = await readMembership(id, places, given);
+  const { nearby, ...membership } = await readMembership(id, places, given);
   const listen = readAddresses(options.listen);
   if (membership.tls) warnOfPlainAddresses(listen);
   const hasKept = !options.isTransient && await KeptLoads.exist(places.server(id));
   const server = await EnsembleServer.start({
     ...options,
     ...membership,
+    // A server asks the registry. Only commands, and one that can be without a registry, try the
+    // sockets of this host without it.
+    ...options.registerLater && { nearby },
     // What it keeps is loaded before it is up.
     holdReady: options.holdReady || hasKept,
     id,

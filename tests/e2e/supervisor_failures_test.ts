@@ -82,6 +82,30 @@ testWith([LINUX], {
 });
 
 testWith([LINUX], {
+  name: "supervisor leaves healthy servers alone that it took over while the registry is down",
+  async fn() {
+    const health = { ping: true, interval: "100ms", timeout: "10s", failures: 1, startAfter: 0 };
+    await using host = await SupervisedHost.with({
+      roles: { shop: { module: "WAITING", health } },
+      servers: { shop1: { role: "shop" } },
+    });
+    const registry = await host.ensemble.startRegistry();
+    const killed = await host.start();
+    const { pid } = await host.up("shop1");
+    await killed.kill();
+    await registry.kill();
+    const supervisor = await host.start();
+    await supervisor.logged(/cannot register yet/);
+    // Many checks fail to find it by now.
+    await host.ensemble.startRegistry();
+    await supervisor.logged(/supervisor-t1 is in the registry/);
+    const after = await host.up("shop1");
+    assert.deepEqual(supervisor.matching(/health check/), []);
+    assert.deepEqual([after.pid, after.restarts, after.adopted], [pid, 0, true]);
+  },
+});
+
+testWith([LINUX], {
   name: "supervisor has each server once after it was killed again and again",
   fn: () =>
     withSeed(async (random) => {
