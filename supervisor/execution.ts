@@ -89,7 +89,7 @@ export class Execution {
   kill(signal: KillSignal, by: string): boolean {
     if (this.#exit) return false;
     if (["SIGTERM", "SIGKILL", "SIGINT", "SIGQUIT"].includes(signal)) {
-      this.#reason ??= `${signal} by ${by}`;
+      this.#reason = `${signal} by ${by}`;
     }
     return this.#send(signal);
   }

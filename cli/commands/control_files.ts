@@ -11,7 +11,7 @@ import { quoted } from "../../runtime/safe_text.ts";
 import { completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import { readOperand } from "../kit/options.ts";
-import { printLine } from "../kit/output.ts";
+import { printLine, printNotice } from "../kit/output.ts";
 import { controlCommand } from "../supervisor/control_options.ts";
 
 /** The capability for files. */
@@ -69,8 +69,12 @@ export function uploadCommand(): CommandUnknownOpts {
       const { SentFile, sendFile } = await import("../supervisor/file_upload.ts");
       const { UploadProgress } = await import("../supervisor/upload_progress.ts");
       const { formatBytes } = await import("../kit/quantities.ts");
+      const { onEndingSignal } = await import("../../runtime/home/signals.ts");
       using file = await SentFile.open(path);
       using progress = new UploadProgress(file.size);
+      using _interrupt = onEndingSignal(() => {
+        printNotice("... interrupted: the same command goes on where this one ends");
+      });
       await onSupervisors(options, {
         capability: FILESYSTEM,
         showsProgress: true,

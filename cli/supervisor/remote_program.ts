@@ -52,7 +52,9 @@ export async function runRemotely(
     client.killProcess({ name, signal, by: operatorName() }).catch(() => {});
   });
   const exit = await followOutput(client, { name, follow: true });
-  if (exit?.reason !== undefined) printNotice(`... ${name} was ended: ${exit.reason}`);
+  if (exit?.reason !== undefined && interrupts === 0) {
+    printNotice(`... ${name} was ended: ${exit.reason}`);
+  }
   return exitCode(exit);
 }
 

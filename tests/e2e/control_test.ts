@@ -119,25 +119,24 @@ Deno.test("control changes a configuration after a look at what that does", asyn
   assert.match(message, /nothing was changed/);
 });
 
-Deno.test("control exec-process passes output and exit code on, and ends the program with Ctrl-C", async () => {
+Deno.test("control exec-process passes output and exit code on, and ends the program with the command", async () => {
   await using host = await running();
   const script = "echo out; echo err >&2; exit 7";
   const { code, stdout, stderr } = await host.ensemble.places.runProcess(
     ...["control", "exec-process", "sh", "-c", script],
   );
   assert.deepEqual([code, stdout, stderr], [7, "out\n", "err\n"]);
-  const command = host.ensemble.spawn(
-    "control",
-    "exec-process",
-    "sh",
-    "-c",
-    "echo pid $$; exec sleep 1000",
-  );
+  const exec = ["control", "exec-process", "sh", "-c", "echo pid $$; exec sleep 1000"];
+  const command = host.ensemble.spawn(...exec);
   const pid = Number((await command.printed("pid ")).slice(4));
   assert.ok(runs(pid));
   command.signal("SIGINT");
   assert.equal(await command.exit(), 130);
   assert.ok(!runs(pid));
+  const killed = host.ensemble.spawn(...exec);
+  const other = Number((await killed.printed("pid ")).slice(4));
+  await killed.kill();
+  await eventually(() => !runs(other));
 });
 
 Deno.test("control leaves a detached program running, and lists, restarts and kills it", async () => {
