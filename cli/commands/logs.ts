@@ -106,8 +106,14 @@ export function logsCommand(): CommandUnknownOpts {
       const printer = new RecordPrinter({ json: options.json, isLabelled: isSet(servers) });
       const filter = { level, category, age: since, ...grep && "text" in grep && grep };
       const pattern = grep && "pattern" in grep ? grep.pattern : undefined;
-      await withConsole(options, async (_actors, console) => {
-        await new LogReading(console, { ...options, filter, pattern }, printer).run(servers);
+      await withConsole(options, async (actors, console) => {
+        try {
+          await new LogReading(console, { ...options, filter, pattern }, printer).run(servers);
+        } catch (error) {
+          if (isSet(servers) || servers === "all" || !("ids" in servers)) throw error;
+          const { explainStopped } = await import("../supervisor/stopped_server.ts");
+          throw await explainStopped(error, { actors, id: servers.ids[0]! });
+        }
       });
     });
 }

@@ -244,6 +244,8 @@ Deno.test("status and /metrics show a server in a crash loop", async () => {
   const all = await host.ensemble.run("status");
   assert.match(all.stdout, /^shop1\tfailed\t/m);
   assert.match(all.stderr, /^$|; supervisor-t1 has it as failed \(crash loop: /);
+  const why = await host.ensemble.failure("logs", "shop1");
+  assert.match(why, /; supervisor-t1 says: shop1 is failed: crash loop: .* get-server-log shop1$/);
   const [, address] = await supervisor.logged(/(http:\/\/127\.0\.0\.1:\d+)/);
   const metrics = await (await fetch(`${address}/metrics`)).text();
   const value = `supervised="shop1",state="failed"} 1\n`;
