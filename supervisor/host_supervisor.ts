@@ -38,6 +38,7 @@ import { configuredPlan } from "./processes/configured_plan.ts";
 import type { Addition, ServerPlan } from "./processes/server_plan.ts";
 import type { ServerReport } from "./processes/server_report.ts";
 import { SupervisedProcesses } from "./processes/supervised_processes.ts";
+import type { ServiceNotification } from "./service_notification.ts";
 
 const logger = getLogger(["gxensemble", "supervisor"]);
 
@@ -53,6 +54,9 @@ const LOOK = 1_000;
 /** The timeout of the evaluation of an expression, in ms; the check itself has its own. */
 const EVALUATION_TIMEOUT = 600_000;
 
+/** The time that the process has after its server has stopped, in ms. */
+const END_SLACK = 5_000;
+
 /** What a supervisor is started with. */
 export interface HostSupervisorOptions {
   /** The places of the ensemble on this host. */
@@ -63,6 +67,8 @@ export interface HostSupervisorOptions {
   readonly gxensemble: readonly string[];
   /** The variables that this program needs besides those of this process. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Tells systemd about it; undefined if systemd does not want to know. */
+  readonly notification?: ServiceNotification | undefined;
 }
 
 /** What the supervisor does with its servers when it ends. */
@@ -199,6 +205,7 @@ export class HostSupervisor {
   }
 
   #changed({ id, state }: ServerReport): void {
+    this.#options.notification?.status(describeServers(this.#processes?.list ?? []));
     if (state !== "starting") return;
     if (id === REGISTRY_ID) void this.#seekRegistry();
     else this.#noticeUp(id);
@@ -378,6 +385,18 @@ export class HostSupervisor {
   }
 
   /**
+   * Reads the configuration file again, and has the servers that go on read their own files again.
+   * An error is logged.
+   */
+  async reread(by: string): Promise<void> {
+    const { notification } = this.#options;
+    notification?.reloading();
+    await this.reload(by).catch(() => {});
+    await this.processes.reread();
+    notification?.ready();
+  }
+
+  /**
    * Replaces the text of the configuration file, and puts it into effect.
    *
    * @throws {EnsembleError} if the file has been changed meanwhile, or cannot be written.
@@ -465,11 +484,25 @@ export class HostSupervisor {
   async #end(): Promise<void> {
     clearInterval(this.#timer);
     if (!this.#processes) return;
-    if (this.ending === "restart") return await this.#processes.leave();
+    const { notification } = this.#options;
+    if (this.ending === "restart") {
+      notification?.reloading();
+      return await this.#processes.leave();
+    }
+    notification?.stopping({ timeout: this.#timeToStop() + this.#server!.grace + END_SLACK });
     logger.info("stopping the servers");
     const left = this.ending === "stop" ? [] : [REGISTRY_ID];
     await this.#processes.stopAll({ except: left });
   }
+}
+
+/** Says in one line how many servers are up, and what the others are. */
+function describeServers(reports: readonly ServerReport[]): string {
+  const others = reports.filter(({ state }) => state !== "up").map(({ id, state }) =>
+    `${id} is ${state}`
+  );
+  const count = `${reports.length - others.length} of ${reports.length} servers are up`;
+  return [count, ...others].join(", ");
 }
 
 /** The longest part of the id of a supervisor that comes from the name of its host. */

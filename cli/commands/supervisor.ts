@@ -20,6 +20,7 @@ import {
   announceOption,
   configOption,
   configurationPath,
+  forceOption,
   listenOption,
   logFileOption,
   logFormatOption,
@@ -36,6 +37,24 @@ interface SupervisorOptions extends ServerOptions, HttpOptions {
   id?: string | undefined;
   registry: Address[];
 }
+
+/** The options for the service of systemd. */
+interface ServiceOptions {
+  install: boolean;
+  user: boolean;
+  dryRun: boolean;
+  force: boolean;
+  config?: string | undefined;
+}
+
+/** The help's heading for those. */
+const SERVICE_OPTIONS = "Service of systemd:";
+
+/** Options of the supervisor itself, which a service has from the configuration. */
+const OWN_OPTIONS = ["id", "log", "logFile", "logFormat", "listen", "announce", "registry", "http"];
+
+const serviceOption = <Name extends string>(name: Name, what: string) =>
+  new Option(name, what).default(false).helpGroup(SERVICE_OPTIONS);
 
 /** Runs the supervisor of this host. */
 export function supervisorCommand(): CommandUnknownOpts {
@@ -56,6 +75,18 @@ export function supervisorCommand(): CommandUnknownOpts {
     .addOption(registryOption())
     .addOption(httpOption())
     .addOption(httpTokenOption())
+    .addOption(
+      serviceOption("--install", "write the unit of a systemd service that runs the supervisor")
+        .conflicts([...OWN_OPTIONS, "uninstall"]),
+    )
+    .addOption(
+      serviceOption("--uninstall", "remove that unit").conflicts([...OWN_OPTIONS, "config"]),
+    )
+    .addOption(serviceOption("--user", "a service of your own, not of the system"))
+    .addOption(serviceOption("--dry-run", "only print the unit"))
+    .addOption(
+      forceOption("replace or remove a unit that is different").helpGroup(SERVICE_OPTIONS),
+    )
     .addHelpText(
       "after",
       examples(
@@ -64,12 +95,33 @@ export function supervisorCommand(): CommandUnknownOpts {
           "run the servers of another configuration, and log to a file",
           "gxensemble supervisor --config /etc/gxensemble/ensemble.jsonc --log-file -",
         ],
+        ["have systemd run it", "sudo gxensemble supervisor --install"],
       ),
     )
     .action(async (options, command) => {
+      if (options.install || options.uninstall) return await changeService(options, command);
+      for (const name of ["user", "dryRun", "force"] as const) {
+        if (!options[name]) continue;
+        command.error(`--${name === "dryRun" ? "dry-run" : name} needs --install or --uninstall`);
+      }
       requireHttpToken(options, command);
       await runSupervisor(options, command);
     });
+}
+
+async function changeService(
+  { install, user, dryRun, force, config }: ServiceOptions,
+  command: CommandUnknownOpts,
+): Promise<void> {
+  const { installService, uninstallService } = await import(
+    "../supervisor/service_installation.ts"
+  );
+  if (install) {
+    const path = config === undefined ? undefined : configurationPath({ config });
+    return await installService({ user, dryRun, force, config: path });
+  }
+  if (dryRun) command.error("--dry-run needs --install");
+  await uninstallService({ user, force });
 }
 
 async function runSupervisor(
@@ -80,6 +132,7 @@ async function runSupervisor(
   const { HostSupervisor } = await import("../../supervisor/host_supervisor.ts");
   const { serveSupervisor } = await import("../../supervisor/supervisor_actor.ts");
   const { SUPERVISOR_ROLE } = await import("../../supervisor/supervisor_protocol.ts");
+  const { ServiceNotification } = await import("../../supervisor/service_notification.ts");
   const { hostLabel } = await import("../../supervisor/configuration/configuration.ts");
   const { provideRuntime } = await import("../../runtime/ensemble/ensemble_server.ts");
   const { runServer } = await import("../../runtime/ensemble/run_server.ts");
@@ -95,18 +148,21 @@ async function runSupervisor(
   const { configuration, warnings } = await readUsable(configurationPath(options), host);
   for (const warning of warnings) printNotice(warning);
   const { program, args, env } = await ownCommand();
+  using notification = ServiceNotification.start();
   const supervisor = new HostSupervisor(configuration, {
     places: findPlaces(),
     host,
     gxensemble: [program, ...args],
     environment: env,
+    notification,
   });
   const given = withConfiguration(options, { configuration: configuration.supervisor, command });
   provideRuntime(() => import("../../mod.ts"));
   await runServer(options.id ?? supervisorId(host), async (server) => {
     using _reload = onHangup("reread", () => {
-      supervisor.reload(operatorName()).catch(() => {}); // It has logged why.
+      void supervisor.reread(operatorName());
     });
+    notification?.ready();
     await supervisor.follow(server);
     await server.stopped;
   }, {

@@ -258,6 +258,16 @@ export class SupervisedProcesses {
   }
 
   /**
+   * Has the servers of the ensemble that are up read their certificates and their cookie again, and
+   * reopen their log files. To one that is still starting, the signal could be the end.
+   */
+  async reread(): Promise<void> {
+    for (const server of this.#servers.values()) {
+      if (server.isUp && server.plan?.announcesUp) await server.child?.signal("SIGHUP");
+    }
+  }
+
+  /**
    * Waits until a server is up, with all orders carried out.
    *
    * @throws {EnsembleError} if it fails, or an operator stops it; and the signal's reason.

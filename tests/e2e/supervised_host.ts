@@ -98,9 +98,9 @@ export class SupervisedHost implements AsyncDisposable {
     return await this.server(id, ({ state }) => state === "up");
   }
 
-  /** The process ids that the supervisor has recorded. */
-  pids(): number[] {
-    const file = `${this.ensemble.places.gerbilPath}/ensemble/server/${this.id}/processes.json`;
+  /** The process ids that a supervisor has recorded. */
+  pids(supervisor: string = this.id): number[] {
+    const file = `${this.ensemble.places.gerbilPath}/ensemble/server/${supervisor}/processes.json`;
     let text: string;
     try {
       text = Deno.readTextFileSync(file);

@@ -1,5 +1,5 @@
 /**
- * Reads the parts of systemd unit files that ours use: systemd.syntax(7), systemd.service(5)
+ * Reads the parts of systemd unit files that ours uses: systemd.syntax(7), systemd.service(5)
  * "Command lines".
  *
  * @module
@@ -9,13 +9,12 @@ import assert from "node:assert/strict";
 /** Values of `%i` and other specifiers. */
 export type Specifiers = Record<string, string>;
 
-/** One of our units. */
+/** A unit. */
 export class UnitFile {
   readonly #settings: [name: string, value: string][];
 
-  /** Reads a unit from `deploy`, and replaces its specifiers. */
-  constructor(name: string, specifiers: Specifiers) {
-    const text = Deno.readTextFileSync(new URL(`../../deploy/${name}`, import.meta.url));
+  /** Reads the text of a unit, and replaces its specifiers. */
+  constructor(text: string, specifiers: Specifiers) {
     this.#settings = text.split("\n").filter((line) => /^\w+=/.test(line)).map((line) => {
       const at = line.indexOf("=");
       return [line.slice(0, at), fillIn(line.slice(at + 1), specifiers)];
@@ -44,20 +43,11 @@ export class UnitFile {
   }
 }
 
-/** Splits a command line. `$NAME` as a separate word becomes the words of the variable's value. */
-export function commandLine(text: string, environment: Record<string, string>): string[] {
-  return Array.from(text.matchAll(/'([^']*)'|"([^"]*)"|\S+/g), ([word, single, double]) => {
-    const quoted = single ?? double;
-    if (quoted !== undefined) return [quoted];
-    if (!word.startsWith("$")) return [word];
-    return (environment[word.slice(1)] ?? "").split(" ").filter((part) => part !== "");
-  }).flat();
-}
-
-/** Reads the assignments of an environment file. */
-export function environmentFile(text: string): Record<string, string> {
-  return Object.fromEntries(
-    Array.from(text.matchAll(/^(\w+)=(.*)$/gm), ([, name, value]) => [name!, value!]),
+/** Splits a command line. */
+export function commandLine(text: string): string[] {
+  return Array.from(
+    text.matchAll(/'([^']*)'|"([^"]*)"|\S+/g),
+    ([word, single, double]) => single ?? double ?? word,
   );
 }
 
