@@ -21,14 +21,8 @@ Deno.test("changeServer keeps comments and the indentation", () => {
   assert.equal(
     changeServer(TEXT, { id: "shop1", changes }),
     TEXT.replace(
-      '{ "role": "shop", "args": ["8080"] }',
-      `{ "role": "shop", "args": [
-                "8081"
-            ],
-            "restart": {
-                "policy": "transient"
-            }
-        }`,
+      '"args": ["8080"] }',
+      '"args": ["8081"], "restart": { "policy": "transient" } }',
     ),
   );
 });
@@ -42,6 +36,25 @@ Deno.test("changeServer adds and removes fields, in a file with CRLF and a byte 
   assert.ok(changed.startsWith("\ufeff// The shop.\r\n"));
   assert.ok(!/[^\r]\n/.test(changed));
   assert.match(changed, /"shop2": \{\s+"env": \{\s+"A": "1"\s+\}/);
+});
+
+Deno.test("changeServer keeps objects on one line there, with comments and trailing commas", () => {
+  const change = (server: string, field: string, value: unknown) =>
+    changeServer(`{ "servers": { "a": ${server} } }`, { id: "a", changes: [{ field, value }] })
+      .slice('{ "servers": { "a": '.length, -" } }".length);
+  assert.equal(change('{ "x": 1, }', "y", [1, {}]), '{ "x": 1, "y": [1, {}], }');
+  assert.equal(
+    change('{ "x": 1 /* one */ }', "y.z", "$&"),
+    '{ "x": 1, "y": { "z": "$&" } /* one */ }',
+  );
+  assert.equal(
+    change('{ "x": { "y": 1 } }', "x.y", { z: null }),
+    '{ "x": { "y": { "z": null } } }',
+  );
+  assert.equal(change('{ "x": { "y": 1 } }', "x.z", true), '{ "x": { "y": 1, "z": true } }');
+  assert.equal(change('{ "x": 1, "y": 2 }', "y", undefined), '{ "x": 1 }');
+  assert.equal(change("{ }", "x.y", 1), '{ "x": { "y": 1 } }');
+  assert.equal(change('{ "x": 1 }', "y", undefined), '{ "x": 1 }');
 });
 
 Deno.test("changeServer refuses a server that is not in the field servers", () => {
