@@ -24,6 +24,7 @@ import {
   utf8,
   wholeNumber,
 } from "../runtime/server/request_checks.ts";
+import { SERVER_STATES, type ServerState } from "./processes/server_report.ts";
 
 /** The maximum number of servers of one supervisor. */
 export const MAX_SUPERVISED = 1_000;
@@ -48,26 +49,6 @@ export const MAX_ARGUMENT = 8_192;
 /** The longest reason, signal, user and other short text, in UTF-16 code units. */
 export const MAX_REASON = 1_000;
 
-/** The states of a server under a supervisor. */
-export const SUPERVISED_STATES = [
-  "waiting",
-  "starting",
-  "up",
-  "unhealthy",
-  "stopping",
-  "stopped",
-  "backing-off",
-  "failed",
-] as const;
-
-/**
- * The state of a server under a supervisor: `waiting` for those that it starts after, `starting`
- * until it is up, `up`, `unhealthy` while its health checks fail, `stopping`, `stopped` by an
- * operator or well ended, `backing-off` before its restart, and `failed` when it is not restarted
- * any more.
- */
-export type SupervisedState = typeof SUPERVISED_STATES[number];
-
 /** How a process ended. */
 export interface ProcessExit {
   /** When, in ms since 1970. */
@@ -87,7 +68,7 @@ export interface SupervisedServer {
   /** The role of the configuration that it runs; absent for the registry. */
   readonly role?: string | undefined;
   /** Its state. */
-  readonly state: SupervisedState;
+  readonly state: ServerState;
   /** Why it is in that state, such as `crash loop: 6 restarts within 60 s`. */
   readonly reason?: string | undefined;
   /** Whether its process was started by an earlier run of the supervisor. */
@@ -267,7 +248,7 @@ export const processExit: Check<ProcessExit> = parts({
 const supervisedServer: Check<SupervisedServer> = parts({
   id: serverId,
   role: optional(utf8(MAX_ROLE)),
-  state: oneOf(...SUPERVISED_STATES),
+  state: oneOf(...SERVER_STATES),
   reason: optional(reason),
   adopted: flag,
   added: flag,
