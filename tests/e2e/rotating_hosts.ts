@@ -6,20 +6,6 @@
 import assert from "node:assert/strict";
 import type { RunningEnsemble, RunningProcess } from "./running_ensemble.ts";
 
-const source = (path: string) => JSON.stringify(`${new URL(`../../${path}`, import.meta.url)}`);
-
-/** A program that is the supervisor of its host, as far as a rotation needs one. */
-const SUPERVISOR = `
-  import { startServer } from ${source("mod.ts")};
-  import { findPlaces } from ${source("runtime/home/paths.ts")};
-  import { serveSecretFiles } from ${source("supervisor/secret_files.ts")};
-  await startServer(Deno.args[0], {
-    roles: ["supervisor"],
-    listen: Deno.args.slice(1),
-    prepare: (server) => serveSecretFiles(server, findPlaces()),
-  });
-`;
-
 /** Files of another host: its own directory of the ensemble's files. */
 export async function otherHost(ensemble: RunningEnsemble, name: string): Promise<string> {
   const path = `${ensemble.places.directory}/${name}`;
@@ -51,8 +37,10 @@ export async function startSupervisor(
   id: string,
   ...listen: string[]
 ): Promise<RunningProcess> {
-  const program = await ensemble.write("supervisor.ts", SUPERVISOR);
-  const supervisor = ensemble.spawnDeno("run", "-A", "--no-check", program, id, ...listen);
+  const { GERBIL_PATH } = ensemble.places.environment;
+  await Deno.writeTextFile(`${GERBIL_PATH}/ensemble/ensemble.jsonc`, "{}\n", { mode: 0o600 });
+  const addresses = listen.flatMap((address) => ["-l", address]);
+  const supervisor = ensemble.spawn("supervisor", "--id", id, ...addresses);
   await supervisor.logged(/is in the registry$/);
   return supervisor;
 }
