@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { eventually } from "../runtime/server/captured_logs.ts";
+import { installAdministrator } from "./administrator.ts";
 import { runs, SupervisedHost, SUPERVISOR } from "./supervised_host.ts";
 
 const TWO = {
@@ -202,4 +203,36 @@ Deno.test("control restart replaces the supervisor, and shutdown ends everything
   assert.deepEqual(await control(host, "shutdown", "-f"), [`... shut down ${SUPERVISOR}`]);
   await supervisor.exit();
   for (const { pid } of after.values()) assert.ok(!runs(pid));
+});
+
+Deno.test("control takes the administrators' key for all but list-servers, and the host audits it", async () => {
+  await using host = await SupervisedHost.with(TWO);
+  const { right, wrong } = await installAdministrator(host.ensemble);
+  await host.start();
+  await host.up("shop1");
+  await host.up("shop2");
+  await eventually(async () => (await host.ensemble.listed()).includes(SUPERVISOR));
+  assert.equal((await control(host, "list-servers")).length, 3);
+  assert.match(await refused(host, "stop-server", "shop1", ...wrong), /the passphrase is wrong/);
+  assert.deepEqual(await control(host, "stop-server", "shop1", ...right), ["... stopped shop1"]);
+  const file = await host.ensemble.write("file", "text\n");
+  await control(host, "upload", "--kind", "file", file, ...right);
+  assert.deepEqual(await control(host, "exec-process", ...right, "cat", "uploads/files/file"), [
+    "text",
+  ]);
+  const audited = (await host.supervisor!.logs(3, / audit: (?:stop-server|upload|exec) allowed /))
+    .map((line) => / audit: (\S+) allowed who=admin:/.exec(line)?.[1]);
+  assert.deepEqual(audited, ["stop-server", "upload", "exec"]);
+});
+
+Deno.test("control restart-server stops at the first server that does not come up", async () => {
+  await using host = await running();
+  const before = await listed(host);
+  await host.ensemble.write("waiting.js", `throw new Error("broken");`);
+  const message = await refused(host, "restart-server", "--role", "shop", "--wait", "3s");
+  assert.match(message, /^gxensemble: error: shop1: shop1 is /m);
+  assert.match(message, /failed for 1 of 2 servers: shop1; left as they are: shop2$/m);
+  assert.equal((await listed(host)).get("shop2")!.pid, before.get("shop2")!.pid);
+  const lines = await control(host, "get-server-log", "shop1");
+  assert.ok(lines.some((line) => line.includes("broken")), lines.join("\n"));
 });
