@@ -491,8 +491,11 @@ export class HostSupervisor {
     }
     notification?.stopping({ timeout: this.#timeToStop() + this.#server!.grace + END_SLACK });
     logger.info("stopping the servers");
-    const left = this.ending === "stop" ? [] : [REGISTRY_ID];
-    await this.#processes.stopAll({ except: left });
+    await this.#processes.stopAll(
+      this.ending === "stop"
+        ? { last: { id: REGISTRY_ID, before: () => this.#server!.leaveRegistry() } }
+        : { except: [REGISTRY_ID] },
+    );
   }
 }
 

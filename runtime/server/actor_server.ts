@@ -748,6 +748,16 @@ export class ActorServer {
     return this.stop();
   }
 
+  /**
+   * Leaves the registry before it stops, so that the registry can be stopped first.
+   *
+   * @internal
+   */
+  async leaveRegistry(): Promise<void> {
+    this.view.close();
+    await this.#registration?.remove("the server is stopping");
+  }
+
   /** Has the registry told of a changed state. Resolves when it has it, or when the server stops. */
   async #tellRegistry(): Promise<void> {
     if (this.#registration) await Promise.race([this.#registration.update(), this.stopped]);

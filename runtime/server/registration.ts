@@ -199,6 +199,7 @@ export class Registration {
 
   /** Removes the entry, if the registry may have it. */
   async remove(why: string): Promise<void> {
+    if (this.#hasLeft) return;
     this.#hasLeft = true;
     clearTimeout(this.#timer?.handle);
     this.#actor?.exit(why);

@@ -85,6 +85,16 @@ export interface Order {
   readonly draining?: Draining | undefined;
 }
 
+/** How all servers are stopped. */
+export interface StopAllOptions {
+  /** Kills all that is left when aborted. */
+  readonly signal?: AbortSignal | undefined;
+  /** The ids of servers that are left to others, who stop them later. */
+  readonly except?: readonly string[] | undefined;
+  /** A server that stops after all others, and what is done before that. */
+  readonly last?: { readonly id: string; before(): Promise<void> } | undefined;
+}
+
 /** The processes of a supervisor. */
 export class SupervisedProcesses {
   readonly #options: SupervisedProcessesOptions;
@@ -327,17 +337,13 @@ export class SupervisedProcesses {
    * supervisor starts them again. When the signal is aborted, all that is left is killed.
    *
    * @param options.except the ids of servers that are left to others, who stop them later.
+   * @param options.last a server that stops after all others, and what is done before that.
    */
-  async stopAll(
-    { signal, except = [] }: {
-      readonly signal?: AbortSignal | undefined;
-      readonly except?: readonly string[] | undefined;
-    } = {},
-  ): Promise<void> {
+  async stopAll({ signal, ...options }: StopAllOptions = {}): Promise<void> {
     const hurry = () => this.#servers.forEach((server) => server.hurry());
     signal?.addEventListener("abort", hurry);
     if (signal?.aborted) hurry();
-    await this.#close("stop", except);
+    await this.#close("stop", options);
     signal?.removeEventListener("abort", hurry);
   }
 
@@ -346,13 +352,22 @@ export class SupervisedProcesses {
     await this.#close("leave");
   }
 
-  async #close(how: "stop" | "leave", left: readonly string[] = []): Promise<void> {
+  async #close(
+    how: "stop" | "leave",
+    { except = [], last }: Omit<StopAllOptions, "signal"> = {},
+  ): Promise<void> {
     if (this.#hasClosed) return;
     this.#isClosing = true;
     const servers = [...this.#servers.values()];
     for (const server of servers) {
-      if (left.includes(server.id)) server.disown();
-      else server.close(how);
+      if (except.includes(server.id)) server.disown();
+      else if (server.id !== last?.id) server.close(how);
+    }
+    const held = last && this.#servers.get(last.id);
+    if (held) {
+      await Promise.all(servers.map((server) => server === held || server.finished));
+      await last.before();
+      held.close(how);
     }
     const finished = Promise.all(servers.map((server) => server.finished));
     // One that is being stopped is left to the next run, too.

@@ -26,6 +26,10 @@ Deno.test("supervisor starts the registry and servers, restarts a killed one, an
     /(\S+) is stopping/.exec(line)![1]
   );
   assert.deepEqual(stops, ["shop2", "shop1", "registry"]);
+  assert.deepEqual(
+    supervisor.matching(/ (?:WARN|ERROR) /).filter((line) => !/SIGKILL/.test(line)),
+    [],
+  );
 });
 
 Deno.test("supervisor takes its servers over after it was killed", async () => {
