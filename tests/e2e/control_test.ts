@@ -196,8 +196,14 @@ Deno.test("control restart replaces the supervisor, and shutdown ends everything
   await using host = await running();
   const before = await listed(host);
   const supervisor = host.supervisor!;
+  const follower = host.ensemble.spawn("control", "get-server-log", "-f", "-n", "1", "shop1");
+  await eventually(() => follower.output.length > 0);
   assert.deepEqual(await control(host, "restart"), [`... restarted ${SUPERVISOR}`]);
   const after = await listed(host);
+  await follower.logged(/supervisor-t1 is away, trying again/);
+  await control(host, "stop-server", "shop1");
+  await eventually(() => follower.output.some((line) => line.includes("shop1 has stopped")));
+  await follower.kill();
   assert.equal(after.get("shop1")!.pid, before.get("shop1")!.pid);
   assert.match(await refused(host, "shutdown"), /confirm it with --force/);
   assert.deepEqual(await control(host, "shutdown", "-f"), [`... shut down ${SUPERVISOR}`]);
