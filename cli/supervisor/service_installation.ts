@@ -58,9 +58,8 @@ export async function installService(options: InstallationOptions): Promise<void
   const existing = await readUnit(path);
   if (existing !== undefined && existing !== unit && !force) {
     throw new EnsembleError(
-      `${path} exists and is different: see what would change with ` +
-        `gxensemble supervisor --install${user ? " --user" : ""} --dry-run | diff ${path} -, and ` +
-        "replace it with -f",
+      `${path} exists and is different: see what would change by adding ` +
+        `--dry-run | diff ${path} - to the command, and replace it with -f`,
     );
   }
   if (existing === unit) printNotice(`... ${path} is up to date`);
@@ -205,10 +204,6 @@ async function changing(path: string, change: () => Promise<void>): Promise<void
   }
 }
 
-function initialization(config: string | undefined): string {
-  return `config init${config === undefined ? "" : ` --config ${config}`}`;
-}
-
 function systemSteps({ environment, config }: {
   readonly environment: Readonly<Record<string, string>>;
   readonly config: string | undefined;
@@ -220,7 +215,7 @@ function systemSteps({ environment, config }: {
     `install -d -m 700 -o ${SERVICE_USER} -g ${SERVICE_USER} ${GERBIL_PATH} ${GXENSEMBLE_CACHE_DIR}`,
     `alias gx='sudo -u ${SERVICE_USER} env ${variables.join(" ")} gxensemble'`,
     "gx cookie",
-    `gx ${initialization(config)}`,
+    ...config === undefined ? ["gx config init"] : [],
     "systemctl daemon-reload",
     `systemctl enable --now ${SERVICE}`,
   ];
@@ -229,7 +224,7 @@ function systemSteps({ environment, config }: {
 function userSteps(config: string | undefined): string[] {
   return [
     "gxensemble cookie",
-    `gxensemble ${initialization(config)}`,
+    ...config === undefined ? ["gxensemble config init"] : [],
     "loginctl enable-linger",
     "systemctl --user daemon-reload",
     `systemctl --user enable --now ${SERVICE}`,

@@ -49,7 +49,10 @@ testWith([LINUX], {
     Deno.writeTextFileSync(unit, `${printed.stdout}# mine\n`);
     const refused = await run("--install");
     assert.equal(refused.code, 1);
-    assert.match(refused.stderr, /service exists and is different: see what would change with /);
+    assert.match(
+      refused.stderr,
+      /service exists and is different: see what would change by adding /,
+    );
     assert.equal((await run("--install", "-f")).code, 0);
     assert.equal(Deno.readTextFileSync(unit), printed.stdout);
 
