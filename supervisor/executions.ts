@@ -81,7 +81,7 @@ class Executions {
   }
 
   execute(request: ExecutionRequest, context: HandlerContext): StartedProcess {
-    return this.#attempt("exec", request, context, () => {
+    return this.#attempt("exec-process", request, context, () => {
       const name = request.name ?? this.#nameFor(request);
       const earlier = this.#named.get(name);
       if (earlier && (!earlier.execution.exit || earlier.isRestarting)) {
@@ -121,7 +121,7 @@ class Executions {
     { name, after, wait }: Parameters<ExecutionHandlers["readProcessOutput"]>[0],
     context: HandlerContext,
   ): Promise<ProcessOutput> {
-    this.#permissions.require(context, { permission: "executor", what: "read output" });
+    this.#permissions.require(context, { permission: "executor", what: "get-process-output" });
     const named = this.#find(name);
     const { detached } = named.request;
     // To read lets go of the output, so that only one can.
@@ -137,7 +137,7 @@ class Executions {
   }
 
   list(context: HandlerContext): ListedProcess[] {
-    this.#permissions.require(context, { permission: "executor", what: "list processes" });
+    this.#permissions.require(context, { permission: "executor", what: "list-processes" });
     return Array.from(
       this.#named.values(),
       ({ name, request, startedAt, restarts, execution }) => ({
@@ -162,7 +162,7 @@ class Executions {
     const details = { name, signal };
     return this.#permissions.attempt(context, {
       permission: "executor",
-      what: "kill process",
+      what: "kill-process",
       details,
       work: () => this.#find(name).execution.kill(signal, by),
     });
@@ -173,7 +173,7 @@ class Executions {
     context: HandlerContext,
   ): Promise<StartedProcess> {
     const named = this.#find(name);
-    return await this.#attempt("restart process", { ...named.request, name }, context, async () => {
+    return await this.#attempt("restart-process", { ...named.request, name }, context, async () => {
       if (!named.request.detached) {
         throw new EnsembleError(
           `cannot restart ${name}: it is not detached, and belongs to the operator who runs it`,

@@ -88,8 +88,8 @@ export class HostPermissions {
     const { isAllowed, file } = this.#options;
     if (isAllowed(permission)) return;
     throw new EnsembleError(
-      `${this.#server.id} does not allow ${what}: "${permission}" is off on its host. To allow it, ` +
-        `set "supervisor": { "${permission}": true } in ${file} there`,
+      `${this.#server.id} refuses ${what}: "${permission}" is off on its host. To allow it, set ` +
+        `"supervisor": { "${permission}": true } in ${file} there`,
     );
   }
 }

@@ -139,7 +139,7 @@ export class HostSupervisor {
   }
 
   /**
-   * Takes over what still runs, and starts the other processes. A registry of its own is given some
+   * Adopts what still runs, and starts the other processes. A registry of its own is given some
    * time to answer, so that the server of the supervisor registers at once.
    *
    * @param server its server, which is starting.

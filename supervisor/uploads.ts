@@ -138,14 +138,14 @@ export function uploadHandlers(
     restoreUpload({ kind, name }, context) {
       return permissions.attempt(context, {
         permission: "filesystem",
-        what: "restore upload",
+        what: "restore-upload",
         details: { kind, name },
         work: () => store.restore({ kind, name }),
       });
     },
 
     listUploads(_request, context) {
-      permissions.require(context, { permission: "filesystem", what: "list uploads" });
+      permissions.require(context, { permission: "filesystem", what: "list-uploads" });
       return store.list();
     },
   };

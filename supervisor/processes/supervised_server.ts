@@ -19,7 +19,7 @@ import {
   stopChild,
   type StopWay,
 } from "./child.ts";
-import { checkHealth } from "./health_checks.ts";
+import { checkHealth } from "./health_schedule.ts";
 import type { OutputFile } from "./output_file.ts";
 import type { ProcessTable } from "./process_table.ts";
 import { decideRestart } from "./restart_decision.ts";
@@ -377,7 +377,7 @@ export class SupervisedServer {
       },
     });
     this.#take(child);
-    logger.info("{server} is taken over: {pid}", { server: this.id, pid: child.pid });
+    logger.info("{server} is adopted: process {pid}", { server: this.id, pid: child.pid });
     // It must not be stopped for being seen late.
     if (this.#record.process?.upSince !== undefined || this.#plan?.announcesUp === false) {
       this.becameUp();
@@ -497,7 +497,7 @@ export class SupervisedServer {
     }
     this.#enter("starting", undefined);
     const { timeout } = plan.start;
-    // One that was taken over has the time anew, since it was not seen meanwhile.
+    // One that was adopted has the time anew, since it was not seen meanwhile.
     const isInTime = await within(this.#seenSince + timeout - performance.now(), woken);
     if (isInTime || this.#isUp || this.#end) return;
     if (this.#around.canSeeUp()) this.#fault = `not up within ${timeout / 1000} s`;

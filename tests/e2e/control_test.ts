@@ -226,9 +226,10 @@ Deno.test("control takes the administrators' key for all but list-servers, and t
   assert.deepEqual(await control(host, "exec-process", ...right, "cat", "uploads/files/file"), [
     "text",
   ]);
-  const audited = (await host.supervisor!.logs(3, / audit: (?:stop-server|upload|exec) allowed /))
-    .map((line) => / audit: (\S+) allowed who=admin:/.exec(line)?.[1]);
-  assert.deepEqual(audited, ["stop-server", "upload", "exec"]);
+  const audited =
+    (await host.supervisor!.logs(3, / audit: (?:stop-server|upload|exec-process) allowed /))
+      .map((line) => / audit: (\S+) allowed who=admin:/.exec(line)?.[1]);
+  assert.deepEqual(audited, ["stop-server", "upload", "exec-process"]);
 });
 
 Deno.test("control restart-server stops at the first server that does not come up", async () => {

@@ -240,7 +240,7 @@ Deno.test("programs are refused unless the host allows them", async () => {
   await using host = await OperatedHost.start({ allowed: ["filesystem"] });
   await assert.rejects(
     host.operate().execute(shell("true")),
-    /does not allow exec: "executor" is off on its host\. To allow it, set "supervisor": \{/,
+    /refuses exec-process: "executor" is off on its host\. To allow it, set "supervisor": \{/,
   );
-  await assert.rejects(host.operate().listProcesses(), /does not allow list processes/);
+  await assert.rejects(host.operate().listProcesses(), /refuses list-processes/);
 });

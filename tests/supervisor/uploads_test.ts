@@ -233,7 +233,7 @@ Deno.test("an upload is refused that takes more than the limit, or than there is
 Deno.test("uploads are refused unless the host allows them", async () => {
   await using host = await OperatedHost.start({ allowed: ["executor"] });
   await assert.rejects(host.operate().beginUpload(await requestFor(someBytes(1))), {
-    message: `${HOST} does not allow upload: "filesystem" is off on its host. To allow it, set ` +
+    message: `${HOST} refuses upload: "filesystem" is off on its host. To allow it, set ` +
       `"supervisor": { "filesystem": true } in ${host.directory}/ensemble.jsonc there`,
   });
 });
