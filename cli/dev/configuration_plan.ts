@@ -41,7 +41,8 @@ function isDirectory(path: string): boolean {
  *
  * @param path the absolute path of the file.
  * @param ids the servers to run; all that are enabled if empty.
- * @throws {EnsembleError} if the configuration is wrong, or has no such servers.
+ * @returns a plan that says what is wrong, if the configuration is.
+ * @throws {EnsembleError} if there is no configuration, or it has no such servers.
  */
 export async function planConfiguration(
   path: string,
@@ -53,7 +54,9 @@ export async function planConfiguration(
     );
   }
   const { configuration, problems } = await readConfiguration(path, { directory: dirname(path) });
-  if (!configuration) throw wrongConfiguration(path, problems);
+  if (!configuration) {
+    return { servers: [], files: [path], error: wrongConfiguration(path, problems).message };
+  }
   const { servers } = configuration;
   const known = new Set(servers.map(({ id }) => id));
   const unknown = ids.filter((id) => !known.has(id));
@@ -66,10 +69,14 @@ export async function planConfiguration(
   if (chosen.length === 0) {
     throw new EnsembleError(`${path} has no servers that are enabled: add one, or name some`);
   }
-  return {
-    servers: await Promise.all(chosen.map(planServer)),
-    files: [...new Set([path, ...chosen.flatMap(filesOf)])],
-  };
+  const files = [...new Set([path, ...chosen.flatMap(filesOf)])];
+  try {
+    return { servers: await Promise.all(chosen.map(planServer)), files };
+  } catch (error) {
+    // A file of variables may have become wrong since it was checked.
+    if (error instanceof EnsembleError) return { servers: [], files, error: error.message };
+    throw error;
+  }
 }
 
 async function planServer(server: ServerConfiguration): Promise<PlannedServer> {

@@ -55,6 +55,8 @@ export interface DevelopmentPlan {
   readonly servers: readonly PlannedServer[];
   /** The files that say so. */
   readonly files: readonly string[];
+  /** Why there are no servers to run, until the files change; absent if nothing is wrong. */
+  readonly error?: string;
 }
 
 /**
@@ -92,6 +94,8 @@ class Development {
   readonly #end = Promise.withResolvers<number>();
   #plan: DevelopmentPlan;
   #planMarks = "";
+  /** What is wrong with the newest plan, so that the one before applies. */
+  #planError: string | undefined;
   /** The servers to start as soon as those are up that they need. */
   readonly #wanted = new Set<DevelopmentServer>();
   #startTimer: ReturnType<typeof setTimeout> | undefined;
@@ -139,7 +143,7 @@ class Development {
       if (!this.#isEnding) {
         void this.#followRegistry(console, over.signal);
         this.#introduce();
-        this.#queue(() => this.#applyPlan(this.#plan));
+        this.#queue(() => this.#takePlan(this.#plan));
         listeners.use(new TerminalKeys((key) => this.#onKey(key)));
       }
       return await this.#end.promise;
@@ -268,6 +272,40 @@ class Development {
     }).catch((error) => {
       if (!this.#isEnding) this.#output.complain((error as Error).message);
     });
+  }
+
+  /** Plans anew, if the files of the plan have changed, or the newest plan is wrong. */
+  async #replan(): Promise<void> {
+    const marks = marksOf(this.#plan.files);
+    if (marks === this.#planMarks && this.#planError === undefined) return;
+    this.#planMarks = marks;
+    try {
+      await this.#takePlan(await this.#options.plan());
+    } catch (error) {
+      this.#refusePlan((error as Error).message);
+    }
+  }
+
+  async #takePlan(plan: DevelopmentPlan): Promise<void> {
+    if (plan.error !== undefined) {
+      this.#refusePlan(plan.error);
+      return this.#watchFiles();
+    }
+    this.#planError = undefined;
+    await this.#applyPlan(plan);
+  }
+
+  /** Says once what is wrong with a plan. */
+  #refusePlan(message: string): void {
+    if (message === this.#planError) return;
+    this.#planError = message;
+    const position = positionIn(message);
+    const frame = position ? codeFrame(position) : [];
+    const key = ownsTerminal() ? ", or with r" : "";
+    const what = this.#servers.size > 0
+      ? "the servers run as before"
+      : `the servers start when that has changed${key}`;
+    this.#output.complain([message, ...frame, what].join("\n"));
   }
 
   /** Starts the servers of a plan, and those anew that differ. Stops those that it does not have. */
@@ -412,6 +450,10 @@ class Development {
   }
 
   async #restartAll(): Promise<void> {
+    const hadServers = this.#servers.size > 0;
+    await this.#replan();
+    // Those that have only now been described start by themselves.
+    if (!hadServers) return;
     for (const program of this.#programs.values()) {
       await program.read();
       this.#reportProgram(program);
@@ -438,17 +480,7 @@ class Development {
 
   /** Finds what has changed on disk, and has the servers follow. */
   async #followChange(): Promise<void> {
-    if (marksOf(this.#plan.files) !== this.#planMarks) {
-      this.#planMarks = marksOf(this.#plan.files);
-      try {
-        await this.#applyPlan(await this.#options.plan());
-      } catch (error) {
-        const { message } = error as Error;
-        const position = positionIn(message);
-        const frame = position ? codeFrame(position) : [];
-        this.#output.complain([message, ...frame, "the servers run as before"].join("\n"));
-      }
-    }
+    await this.#replan();
     for (const program of this.#programs.values()) await this.#followProgram(program);
     await this.#followExecutables();
     this.#watchFiles();

@@ -374,6 +374,22 @@ Deno.test("dev runs all servers of a configuration, and follows its changes", as
   assert.equal(await dev.exit(), 0);
 });
 
+Deno.test("dev waits until a configuration is valid that was wrong when it began", async () => {
+  await using project = await Project.make({
+    "ensemble.jsonc": configuration("first").replace('"role":"worker"', '"role":"wroker"'),
+  });
+  const dev = project.develop(project.path("ensemble.jsonc"));
+  await shown(dev, /no role is called "wroker"; did you mean worker\?$/);
+  await shown(dev, /the servers start when that has changed$/);
+  // A module that is missing is an error of the configuration, too.
+  await project.write({ "ensemble.jsonc": configuration("first") });
+  await shown(dev, /roles\.worker\.module: there is no file \S+worker\.js$/);
+  await project.write({ "worker.js": WORKER, "step.js": STEP });
+  await shown(dev, /last is up/);
+  dev.signal("SIGINT");
+  assert.equal(await dev.exit(), 0);
+});
+
 Deno.test("dev runs the servers of a configuration that are named", async () => {
   await using project = await Project.make({
     "ensemble.jsonc": configuration("first", { tool: { role: "plain" } }),
