@@ -21,6 +21,15 @@ const PART = 1 << 16;
 /** The byte that ends a line. */
 const NEWLINE = 10;
 
+/**
+ * How much output one rotation keeps at least, in bytes. A process may write faster than this can be
+ * copied: without a limit, the disk would fill, and the copy would never catch up.
+ */
+const KEPT = 64 << 20;
+
+/** How much is copied at most without giving way, in bytes. */
+const LAST_PART = 1 << 20;
+
 /** How often a reader that waits looks for more output, in ms. */
 const LOOK = 200;
 
@@ -62,6 +71,7 @@ export class OutputFile {
   readonly directory: string;
   #isRotating = false;
   #isFailing = false;
+  #isTooFast = false;
 
   /** The output in a directory, which may not exist yet. */
   constructor(directory: string) {
@@ -99,7 +109,7 @@ export class OutputFile {
     if (this.#isRotating || fileSize(this.path) < size) return;
     this.#isRotating = true;
     try {
-      await this.#rotateNow(keep);
+      await this.#rotateNow({ size, keep });
     } catch (error) {
       this.#report("cannot rotate {path}: {reason}", error);
     } finally {
@@ -121,14 +131,14 @@ export class OutputFile {
     }
   }
 
-  async #rotateNow(keep: number): Promise<void> {
+  async #rotateNow({ size, keep }: OutputConfiguration): Promise<void> {
     const number = this.#current();
     const older = this.#olderFiles();
     // Even without older files, an empty one keeps the number.
     for (const old of older.splice(0, older.length - Math.max(0, keep - 1))) this.#remove(old);
     while (true) {
       try {
-        await this.#moveOut(number, { withContent: keep > 0 });
+        await this.#moveOut(number, { most: keep > 0 ? Math.max(size, KEPT) : 0 });
         this.#isFailing = false;
         return;
       } catch (error) {
@@ -146,31 +156,38 @@ export class OutputFile {
     await Deno.truncate(this.path);
   }
 
-  /** Makes the content of the file that of an older one. */
-  async #moveOut(number: number, { withContent }: { withContent: boolean }): Promise<void> {
-    const path = this.#pathOf(number);
-    const draft = `${path}.part`;
+  /** Makes the content of the file that of an older one, or the last part of it if it is long. */
+  async #moveOut(number: number, { most }: { readonly most: number }): Promise<void> {
+    const draft = `${this.path}.part`;
     try {
       using source = await Deno.open(this.path);
       using target = await Deno.open(draft, {
         ...{ write: true, create: true, truncate: true, mode: 0o600 },
       });
+      const { size } = await source.stat();
+      const skipped = most > 0 ? Math.max(0, size - most) : 0;
+      await source.seek(skipped, Deno.SeekMode.Start);
       const part = new Uint8Array(PART);
+      let copied = 0;
       // First what is there now, and then, without giving way, what was written meanwhile.
-      let rest = withContent ? (await source.stat()).size : 0;
-      while (rest > 0) {
+      while (copied < most && skipped + copied + LAST_PART < fileSize(this.path)) {
         const count = await source.read(part);
         if (count === null) break;
         await writeAll(target, part.subarray(0, count));
-        rest -= count;
+        copied += count;
       }
-      if (withContent) {
-        for (let count; (count = source.readSync(part)) !== null;) {
-          writeAllSync(target, part.subarray(0, count));
-        }
+      const end = Math.min(most, copied + 2 * LAST_PART);
+      while (copied < end) {
+        const count = source.readSync(part);
+        if (count === null) break;
+        writeAllSync(target, part.subarray(0, count));
+        copied += count;
       }
-      Deno.renameSync(draft, path);
+      const isCut = skipped > 0 || most > 0 && skipped + copied < fileSize(this.path);
+      // A number that is left out shows readers that something is missing.
+      Deno.renameSync(draft, this.#pathOf(isCut ? number + 1 : number));
       Deno.truncateSync(this.path);
+      this.#reportSpeed(isCut);
     } finally {
       await Deno.remove(draft).catch(() => {}); // A renamed draft no longer exists.
     }
@@ -260,6 +277,16 @@ export class OutputFile {
     } catch (error) {
       this.#report("cannot remove older output beside {path}: {reason}", error);
     }
+  }
+
+  /** Logs that output is written faster than it can be kept, until that is over. */
+  #reportSpeed(isTooFast: boolean): void {
+    if (isTooFast && !this.#isTooFast) {
+      logger.warn("output of a server is dropped: {path} grows faster than it can be kept", {
+        path: this.path,
+      });
+    }
+    this.#isTooFast = isTooFast;
   }
 
   /** Logs the first failure only, until a rotation succeeds. */

@@ -126,6 +126,19 @@ Deno.test("OutputFile keeps no older output when none is asked for", async () =>
   assert.deepEqual([text, lost], ["third\n", true]);
 });
 
+Deno.test("OutputFile keeps the last part of output that grows faster than it can be copied", async () => {
+  using output = new TestOutput();
+  output.write("first\n");
+  const { position } = await output.read();
+  Deno.truncateSync(output.file.path, 80 << 20);
+  output.write("\nlast\n");
+  await output.file.rotate(KEEP_TWO);
+  const [, older] = output.names;
+  assert.equal(Deno.statSync(`${output.directory}/${older}`).size, 64 << 20);
+  assert.equal((await output.read({ lines: 1 })).text, "last\n");
+  assert.equal((await output.read({ after: position })).lost, true);
+});
+
 Deno.test("OutputFile waits for output", async () => {
   using output = new TestOutput();
   output.write("first\n");
