@@ -96,8 +96,8 @@ export class HostSupervisor {
   #isSeekingRegistry = false;
   /** Updates of the configuration, one after the other. */
   #updates: Promise<unknown> = Promise.resolve();
-  /** What becomes of its servers when it ends. */
-  ending: Ending = "stop";
+  #ending: Ending = "stop";
+  #isEnding = false;
 
   /** A supervisor with a configuration. Nothing runs yet. */
   constructor(configuration: Configuration, options: HostSupervisorOptions) {
@@ -108,6 +108,28 @@ export class HostSupervisor {
   /** What runs. */
   get configuration(): Configuration {
     return this.#configuration;
+  }
+
+  /** What becomes of its servers when it ends. */
+  get ending(): Ending {
+    return this.#ending;
+  }
+
+  /**
+   * Decides what becomes of its servers when it ends. Once it ends, that stays as it is.
+   *
+   * @throws {EnsembleError} for a restart if its servers are being stopped, and the other way round.
+   */
+  endWith(ending: Ending): void {
+    if (!this.#isEnding) {
+      this.#ending = ending;
+    } else if (ending === "restart" && this.#ending !== "restart") {
+      throw new EnsembleError(`cannot restart ${this.#server!.id}: it is being shut down`);
+    } else if (ending !== "restart" && this.#ending === "restart") {
+      throw new EnsembleError(
+        `cannot shut down ${this.#server!.id}: it is being restarted; try again when it is back`,
+      );
+    }
   }
 
   /** The first label of the host's name. */
@@ -133,7 +155,7 @@ export class HostSupervisor {
   /** What its server does before it stops. */
   get beforeStop(): WorkBeforeStop {
     return {
-      time: () => this.ending === "restart" ? 0 : this.#timeToStop(),
+      time: () => this.#ending === "restart" ? 0 : this.#timeToStop(),
       work: () => this.#end(),
     };
   }
@@ -335,9 +357,13 @@ export class HostSupervisor {
   /**
    * Adds a server that the configuration does not have, and starts it.
    *
-   * @throws {EnsembleError} if the configuration has the id, or has no such role.
+   * @throws {EnsembleError} if the configuration has the id, or has no such role; or it is the id of
+   * the supervisor.
    */
   add(id: string, addition: Addition): void {
+    if (id === this.#server!.id) {
+      throw new EnsembleError(`${id} is the id of this supervisor: choose another for the server`);
+    }
     const configured = processesOn(this.#configuration, this.host).some((each) => each.id === id);
     if (configured) {
       throw new EnsembleError(
@@ -482,17 +508,18 @@ export class HostSupervisor {
   }
 
   async #end(): Promise<void> {
+    this.#isEnding = true;
     clearInterval(this.#timer);
     if (!this.#processes) return;
     const { notification } = this.#options;
-    if (this.ending === "restart") {
+    if (this.#ending === "restart") {
       notification?.reloading();
       return await this.#processes.leave();
     }
     notification?.stopping({ timeout: this.#timeToStop() + this.#server!.grace + END_SLACK });
     logger.info("stopping the servers");
     await this.#processes.stopAll(
-      this.ending === "stop"
+      this.#ending === "stop"
         ? { last: { id: REGISTRY_ID, before: () => this.#server!.leaveRegistry() } }
         : { except: [REGISTRY_ID] },
     );

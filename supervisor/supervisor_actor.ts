@@ -184,7 +184,7 @@ function configurationHandlers(
         what: "shutdown",
         details: { keepRegistry, operator: by },
         work() {
-          supervisor.ending = keepRegistry ? "stop all but the registry" : "stop";
+          supervisor.endWith(keepRegistry ? "stop all but the registry" : "stop");
           return { time: server.beginStop(by) };
         },
       }),
@@ -193,7 +193,7 @@ function configurationHandlers(
       guarded(context, "restart", {
         details: { operator: by },
         work() {
-          supervisor.ending = "restart";
+          supervisor.endWith("restart");
           void server.stop();
         },
       }),
@@ -226,25 +226,29 @@ async function startWorkers(
     .filter(({ state, added }) => added || state !== "stopped")
     .sort((a, b) => numberOf(b.id)! - numberOf(a.id)!);
   const wanted = Array.from({ length: count }, (_, number) => `${prefix}-${number}`);
+  const other = wanted.find((id) => processes.has(id) && supervisor.roleOf(id) !== role);
+  if (other !== undefined) {
+    throw new EnsembleError(`${other} is no worker of the role ${role}: choose another prefix`);
+  }
   const started: string[] = [];
   for (const id of wanted) {
-    if (!processes.has(id)) {
-      supervisor.add(id, { role });
-      started.push(id);
-    } else if (supervisor.roleOf(id) !== role) {
-      throw new EnsembleError(`${id} is no worker of the role ${role}: choose another prefix`);
-    } else if (["stopped", "failed"].includes(processes.report(id).state)) started.push(id);
+    if (!processes.has(id)) supervisor.add(id, { role });
+    // One that stops may have been stopped by another operator.
+    else if (!["stopping", "stopped", "failed"].includes(processes.report(id).state)) continue;
+    started.push(id);
   }
   for (const id of started) await processes.start(id);
   for (const { id } of surplus) await processes.stop(id, { by, draining: draining(drain) });
   const stopped = surplus.map(({ id }) => id);
-  const ends = stopped.map((id) => processes.whenStopped(id));
-  // A worker that was only added is forgotten when it has stopped.
-  const forgotten = Promise.allSettled(ends).then(() =>
-    supervisor.remove(surplus.filter(({ added }) => added).map(({ id }) => id))
-  );
+  const gone = surplus.map(async ({ id, added }) => {
+    // This fails if another operator starts it meanwhile. Then it is kept.
+    await processes.whenStopped(id);
+    // A worker that was only added is forgotten.
+    if (added) supervisor.remove([id]);
+  });
+  void Promise.allSettled(gone);
   const ready = (signal: AbortSignal) =>
-    Promise.all([...started.map((id) => processes.whenUp(id, signal)), forgotten]);
+    Promise.all([...started.map((id) => processes.whenUp(id, signal)), ...gone]);
   await waited(wait, ready, { describe: () => `the workers are not all up after` });
   return { started, stopped };
 }

@@ -224,6 +224,52 @@ Deno.test("stop lets a server finish its requests first, and start-workers scale
   });
 });
 
+Deno.test("start-workers keeps workers that another operator has just ordered to stop", async () => {
+  await using host = await SupervisedHost.with({
+    roles: {
+      stubborn: { executable: "stubborn.sh", plain: true, stop: { killAfter: "2s" } },
+      other: { executable: "stubborn.sh", plain: true },
+    },
+  });
+  const script = `${host.ensemble.places.gerbilPath}/ensemble/stubborn.sh`;
+  await Deno.writeTextFile(script, "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 0.1; done\n");
+  await Deno.chmod(script, 0o755);
+  await host.start();
+  const workers = { role: "stubborn", prefix: "work", by: "me@t1", wait: 15_000 };
+  await host.ask(async (supervisor) => {
+    await supervisor.startWorkers({ ...workers, count: 2 }, { timeout: 20_000 });
+    const down = assert.rejects(
+      supervisor.startWorkers({ ...workers, count: 0 }, { timeout: 20_000 }),
+      /was started again meanwhile/,
+    );
+    await host.server("work-0", ({ state }) => state === "stopping");
+    const up = await supervisor.startWorkers({ ...workers, count: 2 }, { timeout: 20_000 });
+    assert.deepEqual(up.started, ["work-0", "work-1"]);
+    await down;
+    await assert.rejects(
+      supervisor.startWorkers({ ...workers, role: "other", count: 3 }),
+      /work-0 is no worker of the role other: choose another prefix/,
+    );
+    const { servers } = await supervisor.list();
+    assert.deepEqual(
+      servers.map(({ id, state }) => [id, state]),
+      [["work-0", "up"], ["work-1", "up"]],
+    );
+    await assert.rejects(
+      supervisor.start({ id: SUPERVISOR, role: "other", by: "me@t1" }),
+      /supervisor-t1 is the id of this supervisor: choose another for the server/,
+    );
+    // They take a moment to stop, in which the supervisor ends.
+    await supervisor.shutDownHost({ by: "me@t1" });
+    await assert.rejects(
+      supervisor.restartSupervisor({ by: "me@t1" }),
+      /cannot restart supervisor-t1: it is being shut down/,
+    );
+  });
+  await host.supervisor!.exit();
+  assert.deepEqual(host.pids(), []);
+});
+
 Deno.test("status and /metrics show a server in a crash loop", async () => {
   await using host = await SupervisedHost.with({
     registry: true,
