@@ -6,7 +6,10 @@
 import { dirname, resolve } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { isThere } from "../../runtime/home/files.ts";
-import type { ServerConfiguration } from "../../supervisor/configuration/configuration.ts";
+import {
+  EVERY_HOST,
+  type ServerConfiguration,
+} from "../../supervisor/configuration/configuration.ts";
 import {
   readConfiguration,
   wrongConfiguration,
@@ -53,7 +56,10 @@ export async function planConfiguration(
       `there is no ${path}: name a module to run, or make a configuration with gxensemble config init`,
     );
   }
-  const { configuration, problems } = await readConfiguration(path, { directory: dirname(path) });
+  const { configuration, problems } = await readConfiguration(path, {
+    directory: dirname(path),
+    host: EVERY_HOST,
+  });
   if (!configuration) {
     return { servers: [], files: [path], error: wrongConfiguration(path, problems).message };
   }

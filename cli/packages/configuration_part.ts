@@ -9,6 +9,8 @@ import { EnsembleError } from "../../runtime/errors.ts";
 import {
   type Configuration,
   hostLabel,
+  NO_HOST,
+  type RegistryConfiguration,
   runsOn,
   type ServerConfiguration,
 } from "../../supervisor/configuration/configuration.ts";
@@ -18,9 +20,6 @@ import {
 } from "../../supervisor/configuration/configuration_reading.ts";
 import { ROLE_MARK, SUPERVISOR_PREFIX } from "../../supervisor/configuration/fields.ts";
 import { workerIds } from "../../supervisor/configuration/inheritance.ts";
-
-/** What no host is called. */
-const NO_HOST = "-";
 
 /** Fields as they stand in the file. */
 type Fields = Record<string, unknown>;
@@ -62,7 +61,7 @@ export async function configurationPart(
   { id, directory }: { readonly id: string; readonly directory: string },
 ): Promise<ConfigurationPart | undefined> {
   const host = id.startsWith(SUPERVISOR_PREFIX) ? id.slice(SUPERVISOR_PREFIX.length) : undefined;
-  // As on none of its hosts, since their files are not here.
+  // The files of its hosts are not here.
   const reading = await readConfiguration(path, { directory, host: NO_HOST });
   const { configuration, text } = reading;
   if (!configuration) throw wrongConfiguration(path, reading.problems);
@@ -79,7 +78,11 @@ export async function configurationPart(
       JSON.stringify(part, undefined, 2)
     }\n`,
     servers: servers.map(({ id }) => id),
-    files: namedFiles(servers),
+    files: namedFiles({
+      servers,
+      registry: host !== undefined && registry.isHere ? configuration.registry : undefined,
+      supervisor: configuration.supervisor,
+    }),
     hasRegistry: registry.isHere,
     registryAddresses: registry.addresses,
   };
@@ -149,12 +152,23 @@ function withRights(fields: Fields, { capabilities }: ServerConfiguration): Fiel
     : fields;
 }
 
-function namedFiles(servers: readonly ServerConfiguration[]): string[] {
-  const files = servers.flatMap(({ program, env, envFiles, httpToken }) => [
-    program.path,
-    ...envFiles,
-    ...httpToken === undefined ? [] : [httpToken],
-    ...Object.values(env).flatMap((value) => typeof value === "string" ? [] : value.file),
-  ]);
-  return [...new Set(files)].sort();
+function namedFiles({ servers, registry, supervisor }: {
+  readonly servers: readonly ServerConfiguration[];
+  readonly registry: RegistryConfiguration | undefined;
+  readonly supervisor: Configuration["supervisor"];
+}): string[] {
+  const files = [...registry ? [registry] : [], ...servers].flatMap(
+    ({ env, envFiles, httpToken }) => [
+      ...envFiles,
+      httpToken,
+      ...Object.values(env).flatMap((value) => typeof value === "string" ? [] : value.file),
+    ],
+  );
+  const { storePasswordFile, storeCa, storeCert, storeKey } = registry ?? {};
+  const all = [
+    ...servers.map(({ program }) => program.path),
+    ...files,
+    ...[storePasswordFile, storeCa, storeCert, storeKey, supervisor.httpToken],
+  ];
+  return [...new Set(all.filter((path) => path !== undefined))].sort();
 }

@@ -54,11 +54,25 @@ export async function unpackFiles(
   // The cookie last: without it, nothing starts that would find only a part of the others.
   for (const file of left.toSorted((a, b) => rank(a) - rank(b))) {
     const path = pathOf(file.name, places);
-    await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeDirectoryOf(path);
     await writeWhole(path, file.contents, { mode: modeOf(file.name), replace: force });
     written.push(path);
   }
   return { written, unchanged };
+}
+
+/** Makes the directory of a file. Only its owner can enter one that was not there. */
+async function makeDirectoryOf(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const reason = (error as Error).message.replace(/ \(os error \d+\).*$/s, "");
+    throw new EnsembleError(
+      `cannot make the directory of ${path}: ${reason}; name one that you can write with -G, or run ` +
+        "this as the user of the ensemble",
+      { cause: error },
+    );
+  }
 }
 
 function rank({ name }: PackagedFile): number {

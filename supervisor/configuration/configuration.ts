@@ -261,6 +261,12 @@ export interface SupervisorConfiguration {
   };
 }
 
+/** In place of a host, for reading a configuration where no process of it runs: their files are not there. */
+export const NO_HOST = "-";
+
+/** In place of a host, for reading a configuration where the processes of all hosts run. */
+export const EVERY_HOST = "*";
+
 /** Whether a process belongs to a host, which is named by the first label of its name. */
 export function runsOn({ hosts }: Pick<ProcessConfiguration, "hosts">, host: string): boolean {
   return hosts === undefined || hosts.includes(host);
@@ -307,7 +313,10 @@ export interface ConfigurationReading {
 
 /** How a configuration is read. */
 export interface ReadingOptions {
-  /** The first label of the host's name. Default: that of this host. */
+  /**
+   * The first label of the host's name, {@linkcode NO_HOST} or {@linkcode EVERY_HOST}. Default: that
+   * of this host.
+   */
   readonly host?: string | undefined;
   /** The environment for `${NAME}`. Default: that of this process. */
   readonly environment?: Readonly<Record<string, string>> | undefined;

@@ -15,6 +15,7 @@ import {
   type ConfigurationReading,
   hostLabel,
   MAX_CONFIGURATION,
+  NO_HOST,
   type ReadingOptions,
 } from "./configuration.ts";
 import { MOST_SERVERS } from "./defaults.ts";
@@ -126,6 +127,7 @@ function matters(
   },
 ): boolean {
   if (field === "host" || (section === "registry" && name === "host")) return true;
+  if (section === "supervisor") return host !== NO_HOST;
   if (section === "registry") return isHere(registryFields(file.registry)?.host, host);
   const users = servers.filter(({ path, role }) =>
     section === "roles" ? role === name : path[0] === section && path[1] === name

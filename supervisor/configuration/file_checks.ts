@@ -7,6 +7,7 @@ import { dirname } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { readSecretFile } from "../../runtime/home/files.ts";
 import { findAccount } from "./account.ts";
+import { NO_HOST } from "./configuration.ts";
 import type { FieldPath } from "./document.ts";
 import { readVariableFile } from "./process_environment.ts";
 import type { RegistryValue, RoleValue } from "./fields.ts";
@@ -30,6 +31,7 @@ interface NamedFile {
 /** Checks the files of all processes that run on this host, and of roles that no server has. */
 export async function checkFiles(checked: CheckedFile, path: string): Promise<void> {
   const { file, servers, host } = checked;
+  if (host === NO_HOST) return;
   const files = new FileChecks(checked, dirname(path));
   const used = new Set(servers.map(({ role }) => role));
   for (const server of servers) {

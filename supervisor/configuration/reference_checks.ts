@@ -17,6 +17,7 @@ import {
 } from "../../runtime/wire/address.ts";
 import { parseHttpAddress } from "../../runtime/wire/http_address.ts";
 import { InvalidInputError } from "../../runtime/errors.ts";
+import { EVERY_HOST, NO_HOST } from "./configuration.ts";
 import { RESTART } from "./defaults.ts";
 import { type ConfigurationDocument, type FieldPath, formatPath } from "./document.ts";
 import { type FileValue, ROLE_MARK, type RoleValue } from "./fields.ts";
@@ -376,6 +377,8 @@ function checkHttp(document: ConfigurationDocument, { merged, place }: PlacedFie
 
 /** Two servers of a host cannot listen at one address. */
 function checkEndpoints({ file, servers, host, document }: CheckedFile): void {
+  // It is about one host.
+  if (host === EVERY_HOST) return;
   const taken = new Map<string, string>();
   const take = (id: string, { merged, place }: PlacedFields) => {
     for (const text of merged.listen ?? []) {
@@ -413,6 +416,8 @@ function checkEndpoints({ file, servers, host, document }: CheckedFile): void {
 
 /** Whether hosts include this one; undefined is every host. */
 export function isHere(hosts: string | readonly string[] | undefined, host: string): boolean {
+  if (host === NO_HOST) return false;
+  if (host === EVERY_HOST) return true;
   return hosts === undefined || [hosts].flat().includes(host);
 }
 

@@ -386,6 +386,10 @@ Deno.test("dev waits until a configuration is valid that was wrong when it began
   await shown(dev, /roles\.worker\.module: there is no file \S+worker\.js$/);
   await project.write({ "worker.js": WORKER, "step.js": STEP });
   await shown(dev, /last is up/);
+  // A server of another host runs here, too.
+  const far = { role: "worker", host: "elsewhere", args: ["${NOT_SET_HERE}"] };
+  await project.write({ "ensemble.jsonc": configuration("first", { far }) });
+  await shown(dev, /servers\.far\.args\[0\]: the environment variable NOT_SET_HERE is not set/);
   dev.signal("SIGINT");
   assert.equal(await dev.exit(), 0);
 });

@@ -101,6 +101,26 @@ Deno.test("package takes all servers of a supervisor's host, and the registry wh
   assert.equal(again.code, 0, again.stderr);
 });
 
+Deno.test("package needs none of the files and variables of another host, and names them", async () => {
+  using hosts = await twoHosts();
+  const { here, file, directory } = hosts;
+  const registry = { host: "host2", store: "etcd://etcd1:2379/e", storePasswordFile: "/none/pw" };
+  const configuration = {
+    registry: { ...registry, env: { A: { file: "/none/a" } } },
+    roles: { shop: { module: "/none/svc.ts" }, spare: { module: "/none/spare.ts" } },
+    // Without a host, it runs on each.
+    servers: { everywhere: { role: "shop", args: ["${NOT_SET_HERE}"] } },
+    supervisor: { http: "${NOT_SET_HERE}", httpToken: "/none/token" },
+  };
+  await Deno.writeTextFile(`${directory}/ensemble.jsonc`, JSON.stringify(configuration));
+  const { code, stderr } = await here.run("package", "supervisor-host2", "-o", file);
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stderr,
+    /not in the package: \/none\/a, \/none\/pw, \/none\/svc\.ts, \/none\/token\n/,
+  );
+});
+
 Deno.test("package takes certificates, and says which are missing", async () => {
   using hosts = await twoHosts();
   const { here, there, partOf } = hosts;

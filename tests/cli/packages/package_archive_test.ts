@@ -214,6 +214,23 @@ Deno.test("unpackFiles writes nothing over another cookie, unless it is forced",
   });
 });
 
+Deno.test("unpackFiles says so when it cannot make a directory", async () => {
+  await withPlaces(async (places) => {
+    await Deno.mkdir(places.directory);
+    await Deno.writeTextFile(`${places.directory}/server`, "a file");
+    const name = "server/web1/tls/cert.pem";
+    await assert.rejects(
+      unpackFiles([{ name, contents: TEXT }], { places, force: false }),
+      /cannot (?:make the directory of|read) \S+cert\.pem: /,
+    );
+    const below = new Places("/proc/none", "/proc/none");
+    await assert.rejects(
+      unpackFiles(FILES, { places: below, force: false }),
+      /cannot make the directory of \/proc\/none\/known-servers: .*; name one that you can write/,
+    );
+  });
+});
+
 Deno.test("unpackFiles does not write through a link", async () => {
   await withPlaces(async (places) => {
     await Deno.mkdir(places.directory);
