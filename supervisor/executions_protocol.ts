@@ -48,7 +48,7 @@ const MAX_ARGUMENTS = 256;
 const MAX_ARGUMENT = 64 * 1024;
 
 /** The signals that can be sent to a program. */
-export const KILL_SIGNALS = [
+const KILL_SIGNALS = [
   "SIGTERM",
   "SIGKILL",
   "SIGINT",
@@ -67,12 +67,7 @@ export type KillSignal = typeof KILL_SIGNALS[number];
 const EXECUTION_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/;
 
 /** What such a name looks like, for errors. */
-export const EXECUTION_NAME_FORM = "a name of up to 64 letters, digits and _ . -, such as backup-3";
-
-/** Whether a text can name an execution. */
-export function isExecutionName(name: string): boolean {
-  return EXECUTION_NAME.test(name);
-}
+const EXECUTION_NAME_FORM = "a name of up to 64 letters, digits and _ . -, such as backup-3";
 
 /** A program to run. */
 export interface ExecutionRequest {

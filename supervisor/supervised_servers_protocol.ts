@@ -30,7 +30,7 @@ import { SERVER_STATES, type ServerState } from "./processes/server_report.ts";
 export const MAX_SUPERVISED = 1_000;
 
 /** The longest time that a request waits for its servers, in ms: an hour. */
-export const MAX_SERVER_WAIT = 3_600_000;
+const MAX_SERVER_WAIT = 3_600_000;
 
 /** The largest part of a server's output in an answer, in bytes. */
 export const MAX_OUTPUT_PART = 1 << 18;
@@ -201,7 +201,7 @@ const wait = optional(upTo(MAX_SERVER_WAIT, wholeNumber));
 export const operator: Check<string> = text(512);
 
 /** The arguments of a program. */
-export const programArguments: Check<string[]> = listOf(text(MAX_ARGUMENT), MAX_ARGUMENTS);
+const programArguments = listOf(text(MAX_ARGUMENT), MAX_ARGUMENTS);
 
 const position = parts({ file: text(64), offset: wholeNumber });
 

@@ -419,7 +419,7 @@ function partialName({ kind, name, hash }: UploadRequest): string {
 }
 
 /** The SHA-256 of a file. */
-export async function hashOf(path: string): Promise<Bytes> {
+async function hashOf(path: string): Promise<Bytes> {
   using file = await Deno.open(path);
   const hash = createHash("sha256");
   const part = new Uint8Array(HASHED_AT_ONCE);

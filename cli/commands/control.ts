@@ -102,8 +102,8 @@ function listServersCommand(): CommandUnknownOpts {
       examples(
         ["list the servers of one host", "gxensemble control list-servers --host web1"],
         [
-          "list those that have failed, anywhere",
-          `gxensemble control list-servers --all --json | jq '.[] | select(.state == "failed")'`,
+          "count those that have failed, anywhere",
+          `gxensemble control list-servers --all --json | grep -c '"state": "failed"'`,
         ],
       ),
     )

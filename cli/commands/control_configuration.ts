@@ -55,8 +55,8 @@ export function updateServerConfigCommand(): CommandUnknownOpts {
       "after",
       examples(
         [
-          "change its arguments and a variable, and see what that does",
-          `gxensemble control update-server-config --dry-run web-1 args='["8081"]' env.LEVEL=debug`,
+          "see what other arguments would change",
+          `gxensemble control update-server-config --dry-run web-1 args='["8081"]'`,
         ],
         [
           "go back to the limit of its role",

@@ -118,7 +118,7 @@ function printProblems({ problems }: ConfigurationOutcome, name: string): void {
 }
 
 /** Names what starts, stops and restarts, one kind a line. */
-export function describeDifferences(effects: ConfigurationDifferences): string[] {
+function describeDifferences(effects: ConfigurationDifferences): string[] {
   const withFields = (changed: ConfigurationDifferences["restarted"]) =>
     changed.map(({ id, fields }) => `${id} (${fields.join(", ")})`);
   const lines: [string, readonly string[]][] = [

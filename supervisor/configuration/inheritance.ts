@@ -51,7 +51,7 @@ export function workerIds(
 }
 
 /** The role with a name; an empty one if there is none. */
-export function roleNamed(
+function roleNamed(
   roles: Readonly<Record<string, RoleValue>>,
   name: string | undefined,
 ): RoleValue {

@@ -62,7 +62,7 @@ export interface RunIdentity {
 }
 
 /** The value of {@linkcode SUPERVISED}. Ids contain no spaces. */
-export function formatMarker({ supervisor, server, marker, directory }: RunIdentity): string {
+function formatMarker({ supervisor, server, marker, directory }: RunIdentity): string {
   return [supervisor, server, marker, directory].join(" ");
 }
 
