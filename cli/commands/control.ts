@@ -11,12 +11,13 @@ import {
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { checkServerId } from "../../runtime/actor/references.ts";
+import { EnsembleError } from "../../runtime/errors.ts";
 import type { SupervisedServer } from "../../supervisor/supervised_servers_protocol.ts";
 import { completing, reading } from "../kit/declaration.ts";
 import type { WorkContext } from "../kit/server_set.ts";
 import { examples } from "../kit/help_text.ts";
 import { forceOption, parseRole, readServerId } from "../kit/options.ts";
-import { printJson, printLine } from "../kit/output.ts";
+import { printError, printJson, printLine } from "../kit/output.ts";
 import {
   addWaitOptions,
   controlCommand,
@@ -115,23 +116,33 @@ function listServersCommand(): CommandUnknownOpts {
           "../supervisor/supervised_listing.ts"
         );
         const ids = options.all ? undefined : await chosenIds(context, options);
-        const lists = await listAll(context, ids);
+        const isSet = ids?.length !== 1;
+        const { lists, silent } = await listAll(context, ids);
+        if (!isSet && silent[0]) throw silent[0].error;
         if (options.json) {
-          return printJson(
+          printJson(
             lists.flatMap(({ supervisor, host, servers }) =>
               servers.map((server) => ({ supervisor, host, ...supervisedToJson(server) }))
             ),
           );
+        } else {
+          const { TablePrinter } = await import("../kit/table.ts");
+          const columns = isSet
+            ? [{ heading: "supervisor" }, ...SUPERVISED_COLUMNS]
+            : SUPERVISED_COLUMNS;
+          const rows = lists.flatMap((list) =>
+            supervisedRows(list).map((row) => isSet ? [list.supervisor, ...row] : row)
+          );
+          new TablePrinter(columns).print(rows);
         }
-        const { TablePrinter } = await import("../kit/table.ts");
-        const isSet = ids?.length !== 1;
-        const columns = isSet
-          ? [{ heading: "supervisor" }, ...SUPERVISED_COLUMNS]
-          : SUPERVISED_COLUMNS;
-        const rows = lists.flatMap((list) =>
-          supervisedRows(list).map((row) => isSet ? [list.supervisor, ...row] : row)
-        );
-        new TablePrinter(columns).print(rows);
+        for (const { supervisor, error } of silent) {
+          printError(`${supervisor}: ${error.message}`);
+        }
+        if (silent.length > 0) {
+          throw new EnsembleError(
+            `${silent.length} of ${lists.length + silent.length} supervisors did not answer`,
+          );
+        }
       });
     });
 }

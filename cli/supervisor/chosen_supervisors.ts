@@ -7,7 +7,7 @@ import { listServers } from "../../runtime/ensemble/remote.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { didYouMean, nearest } from "../../runtime/near_names.ts";
 import { inParallel } from "../../runtime/parallel.ts";
-import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
+import type { RegistryEntry, ServerState } from "../../runtime/server/registry_protocol.ts";
 import { hostLabel } from "../../supervisor/configuration/configuration.ts";
 import type {
   SupervisedServer,
@@ -48,7 +48,7 @@ export async function chooseSupervisors(
 ): Promise<ServerSet> {
   if (supervisor) return { ids: supervisor };
   if (all) return { roles: [SUPERVISOR_ROLE] };
-  const entries = await runningSupervisors({ actors });
+  const entries = await supervisorEntries({ actors }, RUNNING_STATES);
   if (host) return { ids: host.map((name) => supervisorOf(name, entries)) };
   const [first, second] = entries;
   if (first && !second) return { ids: [first.id] };
@@ -88,7 +88,12 @@ export async function selectServers(
   { ids, role, ...options }: ServerSelection,
 ): Promise<OwnedServer[]> {
   const isChosen = options.supervisor !== undefined || options.host !== undefined;
-  const lists = await listAll(context, isChosen ? await chosenIds(context, options) : undefined);
+  const chosen = isChosen ? await chosenIds(context, options) : undefined;
+  const { lists, silent } = await listAll(context, chosen);
+  if (isChosen && silent[0]) throw silent[0].error;
+  for (const { supervisor, error } of silent) {
+    printNotice(`${supervisor} is left out: ${error.message}`);
+  }
   const found = lists.flatMap(({ supervisor, servers }) =>
     servers.filter((server) => ids ? ids.includes(server.id) : server.role === role)
       .map((server) => ({ supervisor, server }))
@@ -129,34 +134,50 @@ function unknownServer(id: string, lists: readonly ListedServers[]): EnsembleErr
   );
 }
 
+/** What supervisors list, and those that do not answer. */
+export interface Listing {
+  /** The servers of those that answer. */
+  readonly lists: readonly ListedServers[];
+  /** Those that do not, and why. */
+  readonly silent: readonly { readonly supervisor: string; readonly error: EnsembleError }[];
+}
+
 /**
- * Lists the servers of supervisors; of all that run, if none are given. Of all, one that does not
- * answer is named and left out.
+ * Lists the servers of supervisors; of all, if none are given. It fails for none of them: those that
+ * do not answer are listed apart. One that is `unreachable` in the registry is not asked.
  */
 export async function listAll(
   { actors }: Pick<WorkContext, "actors">,
   given?: readonly string[],
-): Promise<ListedServers[]> {
-  const ids = given ?? (await runningSupervisors({ actors })).map(({ id }) => id);
-  const lists = await inParallel(ids, {
+): Promise<Listing> {
+  const entries = given?.map((id) => ({ id, state: "up" })) ??
+    await supervisorEntries({ actors }, [...RUNNING_STATES, "unreachable"]);
+  const lists: ListedServers[] = [];
+  const silent: { supervisor: string; error: EnsembleError }[] = [];
+  await inParallel(entries, {
     atOnce: AT_ONCE,
-    async work(supervisor) {
+    async work({ id: supervisor, state }) {
       try {
-        return [{ supervisor, ...await supervisorClient(actors, supervisor).list() }];
+        if (state === "unreachable") {
+          throw new EnsembleError("it is unreachable: its lease in the registry has run out");
+        }
+        lists.push({ supervisor, ...await supervisorClient(actors, supervisor).list() });
       } catch (error) {
-        if (given || !(error instanceof EnsembleError)) throw error;
-        printNotice(`${supervisor} is left out: ${error.message}`);
-        return [];
+        if (!(error instanceof EnsembleError)) throw error;
+        silent.push({ supervisor, error });
       }
     },
   });
-  return lists.flat();
+  const bySupervisor = (a: { supervisor: string }, b: { supervisor: string }) =>
+    a.supervisor < b.supervisor ? -1 : 1;
+  return { lists: lists.toSorted(bySupervisor), silent: silent.toSorted(bySupervisor) };
 }
 
-async function runningSupervisors(
+async function supervisorEntries(
   { actors }: Pick<WorkContext, "actors">,
+  states: readonly ServerState[],
 ): Promise<RegistryEntry[]> {
-  const entries = await listServers(actors, { role: SUPERVISOR_ROLE, states: RUNNING_STATES });
+  const entries = await listServers(actors, { role: SUPERVISOR_ROLE, states });
   return entries.toSorted((a, b) => a.id < b.id ? -1 : 1);
 }
 

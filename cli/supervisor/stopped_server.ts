@@ -19,7 +19,7 @@ export async function explainStopped(
   const isSilent = error instanceof DisconnectedError || error instanceof TimeoutError ||
     error instanceof EnsembleError && error.code === "UNKNOWN_SERVER";
   if (!isSilent) return error;
-  const lists = await listAll({ actors }).catch(() => []);
+  const { lists } = await listAll({ actors }).catch(() => ({ lists: [] }));
   for (const { supervisor, servers } of lists) {
     const server = servers.find((each) => each.id === id);
     if (!server) continue;

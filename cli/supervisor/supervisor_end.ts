@@ -36,7 +36,7 @@ export async function registryHost(
   ids: readonly string[],
 ): Promise<string | undefined> {
   if (ids.length === 1) return undefined;
-  const lists = await listAll(context, ids);
+  const { lists } = await listAll(context, ids);
   return lists.find(({ servers }) => servers.some(({ id }) => id === REGISTRY_ID))?.supervisor;
 }
 

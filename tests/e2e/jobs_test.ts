@@ -7,7 +7,7 @@ import { PASSPHRASE } from "../cheap_passphrase.ts";
 import { NETWORKS, testWith } from "../requirements.ts";
 import type { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { RunningEnsemble, RunningProcess } from "./running_ensemble.ts";
-import { copyOf, inside, programInside, TwoNamespaces } from "./two_hosts.ts";
+import { copyOf, HostNetwork, inside, programInside } from "./network_hosts.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -61,7 +61,7 @@ Deno.test("the dispatcher gives the job of a worker that was killed to another",
 testWith(["ip", NETWORKS], {
   name: "a dispatcher finds a worker on another host by its role, over tls",
   async fn() {
-    await using network = await TwoNamespaces.create();
+    await using network = await HostNetwork.create();
     const [here, there] = network.hosts;
     await using ensemble = new RunningEnsemble();
     await ensemble.lines("cookie");

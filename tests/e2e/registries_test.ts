@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EtcdCluster } from "../etcd_cluster.ts";
 import { testWith } from "../requirements.ts";
 import { RunningEnsemble, RunningProcess } from "./running_ensemble.ts";
-import { copyOf } from "./two_hosts.ts";
+import { copyOf } from "./network_hosts.ts";
 
 /** Some servers in one process, which look each other up all the time, and say how long that took at most. */
 const SERVERS = `

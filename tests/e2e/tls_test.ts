@@ -6,7 +6,7 @@ import { NETWORKS, testWith } from "../requirements.ts";
 import type { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { installAdministrator } from "./administrator.ts";
 import { RunningEnsemble, RunningProcess, WAITING } from "./running_ensemble.ts";
-import { copyOf, inside, TwoNamespaces } from "./two_hosts.ts";
+import { copyOf, HostNetwork, inside } from "./network_hosts.ts";
 
 /** An ensemble whose authority has issued these certificates. */
 async function certified(...certificates: Certified[]): Promise<RunningEnsemble> {
@@ -122,7 +122,7 @@ Deno.test("a server warns about a certificate that expires soon, and about unenc
 testWith(["ip", NETWORKS], {
   name: "two servers in two network namespaces find each other through the registry, and use tls",
   async fn() {
-    await using network = await TwoNamespaces.create();
+    await using network = await HostNetwork.create();
     const [here, there] = network.hosts;
     await using ensemble = await certified(
       { id: "registry", hosts: [here.address] },

@@ -6,7 +6,7 @@ import type { Outcome, TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { installAdministrator } from "./administrator.ts";
 import { RunningProcess } from "./running_ensemble.ts";
 import { SupervisedHost, SUPERVISOR } from "./supervised_host.ts";
-import { copyOf, type NetworkHost, programInside, TwoNamespaces } from "./two_hosts.ts";
+import { copyOf, HostNetwork, type NetworkHost, programInside } from "./network_hosts.ts";
 
 /** The configuration of a host with a registry and the server `web1`. */
 const WEB = {
@@ -127,7 +127,7 @@ testWith(["ip", ROOT, NETWORKS], {
   name: "with -s a server of another host is reached that announces only its UNIX socket",
   timeout: 100_000,
   async fn() {
-    await using network = await TwoNamespaces.create();
+    await using network = await HostNetwork.create();
     const [near, far] = network.hosts;
     const [registry, supervisor] = [4000, 4001].map((port) => `tls://${near.address}:${port}`);
     await using host = await SupervisedHost.with({

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { RunningEnsemble, RunningProcess, WAITING } from "../e2e/running_ensemble.ts";
-import { copyOf, inside, type NetworkHost, TwoNamespaces } from "../e2e/two_hosts.ts";
+import { copyOf, HostNetwork, inside, type NetworkHost } from "../e2e/network_hosts.ts";
 import { CertifiedEnsemble } from "../cli/certified_ensemble.ts";
 import { NETWORKS, ROOT, testWith } from "../requirements.ts";
 import type { Outcome, TemporaryEnsemble } from "../temporary_ensemble.ts";
@@ -14,19 +14,19 @@ const LONG_CUT = 70_000;
 
 /** Two hosts: `near` has the registry and the server `near1`, `far` has `far1`. */
 class CutEnsemble implements AsyncDisposable {
-  readonly network: TwoNamespaces;
+  readonly network: HostNetwork;
   readonly #ensemble = new RunningEnsemble();
   readonly #scheme: "tcp" | "tls";
   readonly #running: RunningProcess[] = [];
   #elsewhere!: TemporaryEnsemble;
 
-  private constructor(network: TwoNamespaces, scheme: "tcp" | "tls") {
+  private constructor(network: HostNetwork, scheme: "tcp" | "tls") {
     this.network = network;
     this.#scheme = scheme;
   }
 
   static async start(scheme: "tcp" | "tls"): Promise<CutEnsemble> {
-    const cut = new CutEnsemble(await TwoNamespaces.create(), scheme);
+    const cut = new CutEnsemble(await HostNetwork.create(), scheme);
     await cut.#prepare();
     return cut;
   }

@@ -1,5 +1,5 @@
 /**
- * An ensemble on two hosts: network namespaces of this one.
+ * An ensemble on several hosts: network namespaces of this one.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export function inside(
   return programInside(namespace, places, ...places.program, ...args);
 }
 
-/** A host of {@linkcode TwoNamespaces}. */
+/** A host of {@linkcode HostNetwork}. */
 export interface NetworkHost {
   /** The name of its network namespace. */
   readonly namespace: string;
@@ -42,23 +42,25 @@ export interface NetworkHost {
   readonly address: string;
 }
 
-/** Two network namespaces connected only with each other, by a bridge in a third one. */
-export class TwoNamespaces implements AsyncDisposable {
-  /** The two hosts. */
-  readonly hosts: [NetworkHost, NetworkHost];
+/** Network namespaces connected only with each other, by a bridge in one more. */
+export class HostNetwork implements AsyncDisposable {
+  /** The hosts. */
+  readonly hosts: [NetworkHost, NetworkHost, ...NetworkHost[]];
   readonly #between: string;
 
-  private constructor(name: string) {
-    this.hosts = [
-      { namespace: `${name}a`, address: "10.231.77.1" },
-      { namespace: `${name}b`, address: "10.231.77.2" },
-    ];
+  private constructor(name: string, count: number) {
+    const host = (at: number) => ({
+      namespace: `${name}${at}`,
+      address: `10.231.77.${at + 1}`,
+    });
+    const more = Array.from({ length: count - 2 }, (_, at) => host(at + 2));
+    this.hosts = [host(0), host(1), ...more];
     this.#between = `${name}c`;
   }
 
-  /** Makes the namespaces and the links between them; it takes the rights of root. */
-  static async create(): Promise<TwoNamespaces> {
-    const network = new TwoNamespaces(`gx${crypto.randomUUID().slice(0, 8)}`);
+  /** Makes the namespaces of two or more hosts, and the links between them; it takes the rights of root. */
+  static async create(count = 2): Promise<HostNetwork> {
+    const network = new HostNetwork(`gx${crypto.randomUUID().slice(0, 8)}`, count);
     const between = network.#between;
     try {
       for (const namespace of network.#namespaces) await ip("netns", "add", namespace);
@@ -79,14 +81,19 @@ export class TwoNamespaces implements AsyncDisposable {
     }
   }
 
-  /** Cuts the hosts off from each other: packets are lost, and no host is told. */
-  async cut(): Promise<void> {
-    await ip("-n", this.#between, "link", "set", "bridge", "down");
+  /** Cuts the hosts off from each other, or one from the others: packets are lost, and no host is told. */
+  async cut(host?: NetworkHost): Promise<void> {
+    const between = this.#between;
+    if (!host) await ip("-n", between, "link", "set", "bridge", "down");
+    else await ip("-n", between, "link", "set", portOf(this.hosts.indexOf(host)), "nomaster");
   }
 
   /** Connects them again. */
-  async join(): Promise<void> {
-    await ip("-n", this.#between, "link", "set", "bridge", "up");
+  async join(host?: NetworkHost): Promise<void> {
+    const between = this.#between;
+    if (!host) return await ip("-n", between, "link", "set", "bridge", "up");
+    const port = portOf(this.hosts.indexOf(host));
+    await ip("-n", between, "link", "set", port, "master", "bridge");
   }
 
   /** Removes them. Their processes have to have ended. */
