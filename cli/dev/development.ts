@@ -20,7 +20,7 @@ import { DevelopmentServer, type Surroundings } from "./development_server.ts";
 import { DevelopmentState } from "./development_state.ts";
 import { EnsembleOutput } from "./ensemble_output.ts";
 import { FileWatch, fingerprint } from "./file_watch.ts";
-import { formatChangedFiles, formatDuration, formatIds } from "./formats.ts";
+import { formatChangedFiles, formatElapsed, formatIds } from "./formats.ts";
 import type { PlannedServer } from "./planned_server.ts";
 import { ProcessKeeper } from "./process_keeper.ts";
 import { ownsTerminal, TerminalKeys } from "./terminal_keys.ts";
@@ -224,7 +224,7 @@ class Development {
       const server = this.#servers.get(id);
       if (entry?.state !== "up" || !server?.becomeUp(entry.pid)) continue;
       const again = server.starts > 1 ? "is up again" : "is up";
-      this.#output.say(`${id} ${again} (${formatDuration(server.age)})`);
+      this.#output.say(`${id} ${again} (${formatElapsed(server.age)})`);
       this.#startWanted();
     }
   }
@@ -251,7 +251,7 @@ class Development {
       const lacked = this.#wanted.has(server) ? this.#lackedBy(server) : [];
       const what = pid === undefined
         ? lacked.length > 0 ? `waits for ${formatIds(lacked)}` : state
-        : `${state}, process ${pid}, for ${formatDuration(server.age)}`;
+        : `${state}, process ${pid}, for ${formatElapsed(server.age)}`;
       this.#output.say(`${id}: ${what}, started ${starts === 1 ? "once" : `${starts} times`}`);
     }
   }
@@ -556,7 +556,7 @@ class Development {
     if (done.length > 0) {
       const ids = formatIds(done.map(({ id }) => id).sort());
       this.#output.say(
-        `loaded ${what} into ${ids} in ${formatDuration(performance.now() - began)}`,
+        `loaded ${what} into ${ids} in ${formatElapsed(performance.now() - began)}`,
       );
     }
     for (const [message, servers] of failures) {

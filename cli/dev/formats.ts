@@ -8,8 +8,8 @@ import { relative } from "node:path";
 /** The number of names that are listed; of more, the rest is counted. */
 const MAX_LISTED = 8;
 
-/** Formats a duration in ms. */
-export function formatDuration(duration: number): string {
+/** Formats the time in ms that something took. */
+export function formatElapsed(duration: number): string {
   if (duration < 1_000) return `${Math.round(duration)} ms`;
   if (duration < 60_000) return `${(duration / 1_000).toFixed(1)} s`;
   if (duration < 3_600_000) return `${Math.round(duration / 60_000)} min`;
