@@ -243,3 +243,21 @@ Deno.test("control restart-server stops at the first server that does not come u
   const lines = await control(host, "get-server-log", "shop1");
   assert.ok(lines.some((line) => line.includes("broken")), lines.join("\n"));
 });
+
+Deno.test("control --all names a supervisor that is frozen, and goes on with the others", async () => {
+  await using host = await running();
+  await host.ensemble.write("other.jsonc", "{}");
+  const other = host.ensemble.spawn(
+    ...["supervisor", "--id", "supervisor-t2", "--config", host.ensemble.path("other.jsonc")],
+  );
+  await eventually(async () => (await host.ensemble.listed()).includes("supervisor-t2"));
+  other.signal("SIGSTOP");
+  const { code, stdout, stderr } = await host.ensemble.run("control", "list-servers", "--all");
+  assert.equal(code, 1);
+  assert.match(stdout, /shop1/);
+  assert.match(stderr, /supervisor-t2: /);
+  const shutdown = await host.ensemble.run("control", "shutdown", "--all", "-f");
+  assert.match(shutdown.stdout, new RegExp(`shut down ${SUPERVISOR}`));
+  assert.match(shutdown.stderr, /supervisor-t2/);
+  await host.supervisor!.exit();
+});
