@@ -43,7 +43,7 @@ export function cookieCommand(): CommandUnknownOpts {
       examples(
         ["make the cookie, once, before the first server starts", "gxensemble cookie"],
         ["replace the cookie while servers run", "gxensemble cookie --rotate"],
-        ["replace the cookie; then restart all servers", "gxensemble cookie -f"],
+        ["replace the cookie of this host alone, when no server runs", "gxensemble cookie -f"],
         ["show the fingerprint, to compare two hosts", "gxensemble cookie --view"],
       ),
     )
