@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { statfs } from "node:fs/promises";
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { OutputConfiguration } from "../configuration/configuration.ts";
 
@@ -29,6 +30,9 @@ const KEPT = 64 << 20;
 
 /** How much is copied at most without giving way, in bytes. */
 const LAST_PART = 1 << 20;
+
+/** A disk with less space than this is full, in bytes. */
+const LEAST_SPACE = 1 << 13;
 
 /** How often a reader that waits looks for more output, in ms. */
 const LOOK = 200;
@@ -72,6 +76,7 @@ export class OutputFile {
   #isRotating = false;
   #isFailing = false;
   #isTooFast = false;
+  #isDiskFull = false;
 
   /** The output in a directory, which may not exist yet. */
   constructor(directory: string) {
@@ -104,8 +109,11 @@ export class OutputFile {
   /**
    * Begins a new file if this one has reached its size, and removes the oldest. If there is no space
    * for the copy, older files are removed, and as a last resort the output is dropped.
+   *
+   * Also reports that the disk is full. The process itself does not notice: what it writes is lost.
    */
   async rotate({ size, keep }: OutputConfiguration): Promise<void> {
+    await this.#reportSpace();
     if (this.#isRotating || fileSize(this.path) < size) return;
     this.#isRotating = true;
     try {
@@ -289,12 +297,37 @@ export class OutputFile {
     this.#isTooFast = isTooFast;
   }
 
+  /** Logs that the disk is full, and that it is no longer. */
+  async #reportSpace(): Promise<void> {
+    const isFull = await isDiskFull(this.directory);
+    if (isFull === this.#isDiskFull) return;
+    this.#isDiskFull = isFull;
+    if (isFull) {
+      logger.error("output of a server is lost: the disk of {path} is full; make space there", {
+        path: this.path,
+      });
+    } else {
+      logger.info("the disk of {path} has space again", { path: this.path });
+    }
+  }
+
   /** Logs the first failure only, until a rotation succeeds. */
   #report(message: string, error: unknown): void {
     if (!this.#isFailing) {
       logger.error(message, { path: this.path, reason: (error as Error).message });
     }
     this.#isFailing = true;
+  }
+}
+
+async function isDiskFull(directory: string): Promise<boolean> {
+  try {
+    const { bavail, bfree, bsize } = await statfs(directory);
+    // Root may use what is reserved.
+    return (Deno.uid() === 0 ? bfree : bavail) * bsize < LEAST_SPACE;
+  } catch {
+    // The server never ran.
+    return false;
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { OutputFile, type OutputPosition } from "../../../supervisor/processes/output_file.ts";
 import { LINUX, ROOT, testWith } from "../../requirements.ts";
+import { CapturedLogs } from "../../runtime/server/captured_logs.ts";
 
 /** Output in a directory of its own. */
 class TestOutput implements Disposable {
@@ -150,6 +151,34 @@ Deno.test("OutputFile waits for output", async () => {
   const ended = output.read({ wait: 60_000, lines: 0, signal: end.signal });
   end.abort();
   assert.equal((await ended).text, "");
+});
+
+testWith([LINUX, ROOT, "mount"], {
+  name: "OutputFile reports once that the disk is full, and that it has space again",
+  async fn() {
+    using output = new TestOutput();
+    const mounted = await new Deno.Command("mount", {
+      args: ["-t", "tmpfs", "-o", "size=128k", "tmpfs", output.directory],
+    }).output();
+    assert.ok(mounted.success, new TextDecoder().decode(mounted.stderr));
+    try {
+      using logs = await CapturedLogs.start();
+      const limit = { size: 1 << 20, keep: 5 };
+      const other = `${output.directory}/other`;
+      output.write("first\n");
+      await output.file.rotate(limit);
+      Deno.writeFileSync(other, new Uint8Array(124 * 1024));
+      for (let look = 0; look < 3; look++) await output.file.rotate(limit);
+      Deno.removeSync(other);
+      await output.file.rotate(limit);
+      assert.deepEqual(logs.lines, [
+        `ERROR supervisor: output of a server is lost: the disk of ${output.file.path} is full; make space there`,
+        `INFO supervisor: the disk of ${output.file.path} has space again`,
+      ]);
+    } finally {
+      await new Deno.Command("umount", { args: [output.directory] }).output();
+    }
+  },
 });
 
 testWith([LINUX, ROOT, "mount"], {
