@@ -535,14 +535,6 @@ function describeServers(reports: readonly ServerReport[]): string {
   return [count, ...others].join(", ");
 }
 
-/** The longest part of the id of a supervisor that comes from the name of its host. */
-const MAX_LABEL = 53;
-
-/** The id of the supervisor of a host, which is named by the first label of its name. */
-export function supervisorId(host: string): string {
-  return `supervisor-${host.replaceAll(/[^A-Za-z0-9_-]/g, "-").slice(0, MAX_LABEL)}`;
-}
-
 /**
  * Reads a configuration that can be used.
  *

@@ -26,6 +26,14 @@ import {
 } from "./supervised_servers_protocol.ts";
 import { uploadAnswers, uploadChecks, type UploadHandlers } from "./uploads_protocol.ts";
 
+/** The longest part of the id of a supervisor that comes from the name of its host. */
+const MAX_LABEL = 53;
+
+/** The id of the supervisor of a host, which is named by the first label of its name. */
+export function supervisorId(host: string): string {
+  return `supervisor-${host.replaceAll(/[^A-Za-z0-9_-]/g, "-").slice(0, MAX_LABEL)}`;
+}
+
 /** The name of the actor. */
 export const SUPERVISOR_ACTOR = "supervisor";
 

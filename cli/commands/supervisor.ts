@@ -128,7 +128,8 @@ async function runSupervisor(
   options: SupervisorOptions,
   command: CommandUnknownOpts,
 ): Promise<void> {
-  const { readUsable, supervisorId } = await import("../../supervisor/host_supervisor.ts");
+  const { readUsable } = await import("../../supervisor/host_supervisor.ts");
+  const { supervisorId } = await import("../../supervisor/supervisor_protocol.ts");
   const { HostSupervisor } = await import("../../supervisor/host_supervisor.ts");
   const { serveSupervisor } = await import("../../supervisor/supervisor_actor.ts");
   const { SUPERVISOR_ROLE } = await import("../../supervisor/supervisor_protocol.ts");

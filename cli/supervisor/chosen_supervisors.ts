@@ -4,16 +4,21 @@
  * @module
  */
 import { listServers } from "../../runtime/ensemble/remote.ts";
-import { EnsembleError } from "../../runtime/errors.ts";
+import { DisconnectedError, EnsembleError } from "../../runtime/errors.ts";
 import { didYouMean, nearest } from "../../runtime/near_names.ts";
 import { inParallel } from "../../runtime/parallel.ts";
 import type { RegistryEntry, ServerState } from "../../runtime/server/registry_protocol.ts";
+import { hostName } from "../../runtime/wire/address.ts";
 import { hostLabel } from "../../supervisor/configuration/configuration.ts";
 import type {
   SupervisedServer,
   SupervisedServers,
 } from "../../supervisor/supervised_servers_protocol.ts";
-import { SUPERVISOR_ROLE, supervisorClient } from "../../supervisor/supervisor_protocol.ts";
+import {
+  SUPERVISOR_ROLE,
+  supervisorClient,
+  supervisorId,
+} from "../../supervisor/supervisor_protocol.ts";
 import { RUNNING_STATES } from "../kit/options.ts";
 import { printNotice } from "../kit/output.ts";
 import { findSet, type WorkContext } from "../kit/server_set.ts";
@@ -173,15 +178,32 @@ export async function listAll(
   return { lists: lists.toSorted(bySupervisor), silent: silent.toSorted(bySupervisor) };
 }
 
+/** What is known of a supervisor. */
+type SupervisorEntry = Pick<RegistryEntry, "id" | "state" | "host">;
+
+/**
+ * Finds the supervisors in the registry. If that cannot be reached, the one of this host is the only
+ * one, since it may be what starts the registry again.
+ */
 async function supervisorEntries(
   { actors }: Pick<WorkContext, "actors">,
   states: readonly ServerState[],
-): Promise<RegistryEntry[]> {
-  const entries = await listServers(actors, { role: SUPERVISOR_ROLE, states });
-  return entries.toSorted((a, b) => a.id < b.id ? -1 : 1);
+): Promise<SupervisorEntry[]> {
+  try {
+    const entries = await listServers(actors, { role: SUPERVISOR_ROLE, states });
+    return entries.toSorted((a, b) => a.id < b.id ? -1 : 1);
+  } catch (error) {
+    if (!(error instanceof DisconnectedError)) throw error;
+    const host = hostLabel(hostName());
+    const id = supervisorId(host);
+    const isThere = await supervisorClient(actors, id).list().then(() => true, () => false);
+    if (!isThere) throw error;
+    printNotice(`${error.message}; only ${id} of this host is asked`);
+    return [{ id, state: "up", host }];
+  }
 }
 
-function supervisorOf(host: string, entries: readonly RegistryEntry[]): string {
+function supervisorOf(host: string, entries: readonly SupervisorEntry[]): string {
   const labels = entries.map((entry) => hostLabel(entry.host ?? ""));
   const at = labels.indexOf(host);
   if (at >= 0) return entries[at]!.id;

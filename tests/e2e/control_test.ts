@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { hostName } from "../../runtime/wire/address.ts";
+import { hostLabel } from "../../supervisor/configuration/configuration.ts";
+import { supervisorId } from "../../supervisor/supervisor_protocol.ts";
 import { eventually } from "../runtime/server/captured_logs.ts";
 import { installAdministrator } from "./administrator.ts";
 import { runs, SupervisedHost, SUPERVISOR } from "./supervised_host.ts";
@@ -242,6 +245,24 @@ Deno.test("control restart-server stops at the first server that does not come u
   assert.equal((await listed(host)).get("shop2")!.pid, before.get("shop2")!.pid);
   const lines = await control(host, "get-server-log", "shop1");
   assert.ok(lines.some((line) => line.includes("broken")), lines.join("\n"));
+});
+
+Deno.test("control asks the supervisor of its own host while the registry is down", async () => {
+  const id = supervisorId(hostLabel(hostName()));
+  await using host = await SupervisedHost.with(TWO, { id });
+  await host.start();
+  await host.up("shop1");
+  await eventually(async () => (await host.ensemble.listed()).includes(id));
+  await control(host, "stop-server", "registry");
+  const { code, stdout, stderr } = await host.ensemble.run("control", "list-servers");
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^registry\t\tstopped\t/);
+  assert.match(
+    stderr,
+    new RegExp(`^cannot reach registry: .*; only ${id} of this host is asked$`, "m"),
+  );
+  const [started] = await control(host, "start-server", "registry");
+  assert.match(started!, /^\.\.\. started registry \(process \d+\)$/);
 });
 
 Deno.test("control --all names a supervisor that is frozen, and goes on with the others", async () => {

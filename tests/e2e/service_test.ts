@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { hostName } from "../../runtime/wire/address.ts";
 import { hostLabel } from "../../supervisor/configuration/configuration.ts";
-import { supervisorId } from "../../supervisor/host_supervisor.ts";
+import { supervisorId } from "../../supervisor/supervisor_protocol.ts";
 import { LINUX, testWith } from "../requirements.ts";
 import { NotifiedSystemd } from "../supervisor/notified_systemd.ts";
 import { commandLine, UnitFile } from "../supervisor/unit_file.ts";
