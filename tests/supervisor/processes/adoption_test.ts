@@ -9,8 +9,8 @@ import { planOf, RUNS, TestSupervisor } from "./supervised_programs.ts";
 
 const PROGRAM = fileURLToPath(new URL("killed_supervisor.ts", import.meta.url));
 
-function test(name: string, fn: () => Promise<void>): void {
-  testWith([LINUX], { name: `SupervisedProcesses ${name}`, fn });
+function test(name: string, fn: () => Promise<void>, needs: readonly string[] = []): void {
+  testWith([LINUX, ...needs], { name: `SupervisedProcesses ${name}`, fn });
 }
 
 /** Starts a supervisor that runs servers `a` to `e`. Resolves when it begins. */
@@ -271,14 +271,17 @@ test("leaves what a server detached from it to itself", async () => {
   const pid = await leaveRunning(supervisor, plan);
   const path = `${supervisor.directory}/detached`;
   let detached = 0;
-  while (!detached) detached = Number(await Deno.readTextFile(path).catch(() => ""));
+  while (!detached) {
+    detached = Number(await Deno.readTextFile(path).catch(() => ""));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
   Deno.kill(pid, "SIGKILL");
   const processes = await supervisor.open();
   processes.configure([planOf("a", RUNS)]);
   await processes.whenUp("a");
   assert.notEqual(processes.report("a").pid, detached);
   assert.ok((await new ProcTable().find([detached])).has(detached));
-});
+}, ["setsid"]);
 
 test("does not restart a temporary server that ended while it was away", async () => {
   await using supervisor = new TestSupervisor();
