@@ -16,7 +16,7 @@ import {
   MAX_RUN_TIME,
   type ProcessOutput,
 } from "./executions_protocol.ts";
-import type { ProcessExit } from "./supervised_servers_protocol.ts";
+import type { ProcessEnd } from "./processes/server_report.ts";
 
 const logger = getLogger(["gxensemble", "supervisor"]);
 
@@ -30,8 +30,8 @@ const OUTPUT_GRACE = 1_000;
 export class Execution {
   readonly #child: Deno.ChildProcess;
   readonly #output: ExecutionOutput;
-  readonly #ended: Promise<ProcessExit>;
-  #exit: ProcessExit | undefined;
+  readonly #ended: Promise<ProcessEnd>;
+  #exit: ProcessEnd | undefined;
   #reason: string | undefined;
 
   /**
@@ -64,12 +64,12 @@ export class Execution {
   }
 
   /** How it ended; undefined while it runs. */
-  get exit(): ProcessExit | undefined {
+  get exit(): ProcessEnd | undefined {
     return this.#exit;
   }
 
   /** Resolves when it has ended and its output is complete. */
-  get ended(): Promise<ProcessExit> {
+  get ended(): Promise<ProcessEnd> {
     return this.#ended;
   }
 
@@ -95,7 +95,7 @@ export class Execution {
   }
 
   /** Ends it: with SIGTERM, and with SIGKILL if it has not ended some seconds later. */
-  async stop(reason: string): Promise<ProcessExit> {
+  async stop(reason: string): Promise<ProcessEnd> {
     if (!this.#exit) {
       this.#reason ??= reason;
       this.#send("SIGTERM");
@@ -106,7 +106,7 @@ export class Execution {
     return await this.#ended;
   }
 
-  async #watch(detached: boolean): Promise<ProcessExit> {
+  async #watch(detached: boolean): Promise<ProcessEnd> {
     const { stdout, stderr, status } = this.#child;
     const abort = new AbortController();
     const reading = Promise.all([

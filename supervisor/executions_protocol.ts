@@ -22,7 +22,8 @@ import {
   timestamp,
   wholeNumber,
 } from "../runtime/server/request_checks.ts";
-import { operator, type ProcessExit, processExit } from "./supervised_servers_protocol.ts";
+import type { ProcessEnd } from "./processes/server_report.ts";
+import { operator, processEnd } from "./supervised_servers_protocol.ts";
 
 /** The largest number of programs that run at the same time on a host. */
 export const MAX_RUNNING = 32;
@@ -113,7 +114,7 @@ export interface ListedProcess {
   /** The bytes that it has written. */
   readonly output: number;
   /** How it ended; absent while it runs. */
-  readonly exit?: ProcessExit | undefined;
+  readonly exit?: ProcessEnd | undefined;
 }
 
 /** A program that has been started. */
@@ -141,7 +142,7 @@ export interface ProcessOutput {
   /** The number of bytes before these parts that were dropped before they were read. */
   readonly lost: number;
   /** How it ended; only with the last of its output. */
-  readonly exit?: ProcessExit | undefined;
+  readonly exit?: ProcessEnd | undefined;
 }
 
 /** The handlers of the actor `supervisor` for executions. They take the capability `executor`. */
@@ -209,7 +210,7 @@ export const executionAnswers: AnswerForms<ExecutionHandlers> = {
       startedAt: timestamp,
       restarts: wholeNumber,
       output: wholeNumber,
-      exit: optional(processExit),
+      exit: optional(processEnd),
     }),
     MAX_RUNNING + MAX_ENDED,
   ),
@@ -220,7 +221,7 @@ export const executionAnswers: AnswerForms<ExecutionHandlers> = {
     ),
     position: wholeNumber,
     lost: wholeNumber,
-    exit: optional(processExit),
+    exit: optional(processEnd),
   }),
   killProcess: flag,
   restartProcess: started,

@@ -7,7 +7,7 @@ import { EnsembleError } from "../runtime/errors.ts";
 import type { HandlerContext } from "../runtime/actor/handler_context.ts";
 import type { ActorServer } from "../runtime/server/actor_server.ts";
 
-/** A capability that nobody has on a host unless its configuration says so. */
+/** A capability that is off on a host unless its configuration turns it on. */
 export type HostPermission = "executor" | "filesystem";
 
 /** Decides about requests that need one. */

@@ -24,7 +24,7 @@ import {
   utf8,
   wholeNumber,
 } from "../runtime/server/request_checks.ts";
-import { SERVER_STATES, type ServerState } from "./processes/server_report.ts";
+import { type ProcessEnd, SERVER_STATES, type ServerReport } from "./processes/server_report.ts";
 
 /** The maximum number of servers of one supervisor. */
 export const MAX_SUPERVISED = 1_000;
@@ -41,54 +41,19 @@ const MAX_OUTPUT_WAIT = 30_000;
 /** The longest role, in bytes of UTF-8, as in the registry. */
 const MAX_ROLE = 64;
 
-/** The maximum number of arguments of a server or program, and the longest, in UTF-16 code units. */
+/** The maximum number of arguments of a server or program. */
 export const MAX_ARGUMENTS = 256;
+
 /** The longest argument, in UTF-16 code units. */
 export const MAX_ARGUMENT = 8_192;
 
 /** The longest reason, signal, user and other short text, in UTF-16 code units. */
 export const MAX_REASON = 1_000;
 
-/** How a process ended. */
-export interface ProcessExit {
-  /** When, in ms since 1970. */
-  readonly at: number;
-  /** Its exit code; absent if a signal ended it, or if it is unknown. */
-  readonly code?: number | undefined;
-  /** The signal that ended it. */
-  readonly signal?: string | undefined;
-  /** Why the supervisor ended it, such as `3 health checks failed`. */
-  readonly reason?: string | undefined;
-}
-
 /** A server under a supervisor. */
-export interface SupervisedServer {
-  /** Its id. */
-  readonly id: string;
+export interface SupervisedServer extends Omit<ServerReport, "upSince"> {
   /** The role of the configuration that it runs; absent for the registry. */
   readonly role?: string | undefined;
-  /** Its state. */
-  readonly state: ServerState;
-  /** Why it is in that state, such as `crash loop: 6 restarts within 60 s`. */
-  readonly reason?: string | undefined;
-  /** Whether its process was started by an earlier run of the supervisor. */
-  readonly adopted: boolean;
-  /** Whether an operator started it, without an entry in the configuration. */
-  readonly added: boolean;
-  /** Whether its configuration has changed since its process started. */
-  readonly outdated: boolean;
-  /** Its process id; absent without a process. */
-  readonly pid?: number | undefined;
-  /** When its process started, in ms since 1970. */
-  readonly startedAt?: number | undefined;
-  /** The resident set of its process, in bytes; absent if unknown. */
-  readonly rss?: number | undefined;
-  /** How often the supervisor has restarted it by itself. */
-  readonly restarts: number;
-  /** When it is started again, in ms since 1970, in the state `backing-off`. */
-  readonly startsAt?: number | undefined;
-  /** How its last process ended. */
-  readonly lastExit?: ProcessExit | undefined;
 }
 
 /** The servers of a supervisor. */
@@ -238,7 +203,7 @@ export const supervisedServerChecks: RequestForms<SupervisedServerHandlers> = {
 const reason = text(MAX_REASON);
 
 /** How a process ended. */
-export const processExit: Check<ProcessExit> = parts({
+export const processEnd: Check<ProcessEnd> = parts({
   at: timestamp,
   code: optional(wholeNumber),
   signal: optional(text(32)),
@@ -258,7 +223,7 @@ const supervisedServer: Check<SupervisedServer> = parts({
   rss: optional(finiteNumber),
   restarts: wholeNumber,
   startsAt: optional(timestamp),
-  lastExit: optional(processExit),
+  lastExit: optional(processEnd),
 });
 
 const ids = listOf(serverId, MAX_SUPERVISED);

@@ -127,7 +127,8 @@ export class UploadStore {
   }
 
   /**
-   * Stores a file that is complete. Whoever reads meanwhile sees the earlier one or this one.
+   * Stores a complete file. A program that reads it meanwhile gets the earlier version or this one,
+   * and never a part.
    *
    * @throws {EnsembleError} if it is not complete, or its bytes are not those that were announced.
    */

@@ -15,7 +15,7 @@ import { withConsole } from "../kit/console.ts";
 import { ownCommand } from "../kit/own_command.ts";
 import { usesColors } from "../kit/output.ts";
 import { codeFrame, positionIn } from "./code_frame.ts";
-import { DevelopmentProcess, type ProcessEnd } from "./development_process.ts";
+import { DevelopmentProcess, type ExitStatus } from "./development_process.ts";
 import { DevelopmentServer, type Surroundings } from "./development_server.ts";
 import { DevelopmentState } from "./development_state.ts";
 import { EnsembleOutput } from "./ensemble_output.ts";
@@ -158,7 +158,7 @@ class Development {
     }
     // Both the kernel and the shell send it when a terminal closes. The second one is not impatience.
     listeners.use(onHangup("end", () => this.#finish(0)));
-    // What changes without a reader of the output is seen by nobody.
+    // When the reader of a pipe has gone, as in `dev | head`, no one sees what changes.
     const timer = setInterval(() => hasReader() || this.#finish(0), 1_000);
     listeners.defer(() => clearInterval(timer));
   }
@@ -184,7 +184,7 @@ class Development {
       print: (lines) => this.#output.printProcess(REGISTRY_ID, lines),
     });
     this.#registry = process;
-    let end: ProcessEnd | undefined;
+    let end: ExitStatus | undefined;
     const ended = process.ended.then((status) => end = status);
     while (end === undefined && !this.#isEnding) {
       try {
@@ -464,7 +464,7 @@ class Development {
     await this.#restart(servers);
   }
 
-  #onServerEnd({ id, program, failure }: DevelopmentServer, end: ProcessEnd): void {
+  #onServerEnd({ id, program, failure }: DevelopmentServer, end: ExitStatus): void {
     if (this.#isEnding) return;
     this.#startWanted();
     if (end.code !== 0 && failure) {
@@ -611,7 +611,7 @@ class Development {
 
 const KEYS = "keys: r restarts all, s shows the servers, q quits, ? shows this";
 
-function describeEnd({ code, signal }: ProcessEnd): string {
+function describeEnd({ code, signal }: ExitStatus): string {
   if (signal !== null) return `${signal} killed it`;
   return code === 0 ? "its program is done (exit code 0)" : `exit code ${code}`;
 }

@@ -33,8 +33,8 @@ export interface StopRule {
   readonly killAfter: number;
 }
 
-/** The end of a process. */
-export interface ProcessEnd {
+/** How a process ended. */
+export interface ExitStatus {
   /** Its exit code. */
   readonly code: number;
   /** The signal that ended it, if one did. */
@@ -51,7 +51,7 @@ export class DevelopmentProcess {
   /** When it was started, as `performance.now()` says. */
   readonly startedAt: number = performance.now();
   /** Resolves when it has ended and its output is printed. */
-  readonly ended: Promise<ProcessEnd>;
+  readonly ended: Promise<ExitStatus>;
   readonly #process: Deno.ChildProcess;
   #isAsked = false;
 
@@ -76,7 +76,7 @@ export class DevelopmentProcess {
   }
 
   /** Asks it to stop, kills it when it has not, and waits for its end. */
-  async stop({ signal, killAfter }: StopRule): Promise<ProcessEnd> {
+  async stop({ signal, killAfter }: StopRule): Promise<ExitStatus> {
     this.#isAsked = true;
     this.#signal(signal);
     const timer = setTimeout(() => this.kill(), killAfter);
@@ -109,7 +109,7 @@ export class DevelopmentProcess {
     }
   }
 
-  async #follow(keeper: ProcessKeeper, print: ProcessOptions["print"]): Promise<ProcessEnd> {
+  async #follow(keeper: ProcessKeeper, print: ProcessOptions["print"]): Promise<ExitStatus> {
     await keeper.add(this.pid);
     const start = this.#process.stdin.getWriter();
     await start.write(new TextEncoder().encode("\n")).catch(() => {});

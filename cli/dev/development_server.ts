@@ -12,7 +12,7 @@ import { shipUnits } from "../modules/loading.ts";
 import { ModuleReader } from "../modules/module_reader.ts";
 import { buildUnits } from "../modules/unit_building.ts";
 import { positionIn } from "./code_frame.ts";
-import { DevelopmentProcess, type ProcessEnd } from "./development_process.ts";
+import { DevelopmentProcess, type ExitStatus } from "./development_process.ts";
 import type { EnsembleOutput } from "./ensemble_output.ts";
 import { type ChangePlan, planChange } from "./live_changes.ts";
 import type { PlannedServer } from "./planned_server.ts";
@@ -47,7 +47,7 @@ export class DevelopmentServer {
   /** Its program, if it is a module. */
   readonly program: WatchedProgram | undefined;
   readonly #surroundings: Surroundings;
-  readonly #onEnd: (server: DevelopmentServer, end: ProcessEnd) => void;
+  readonly #onEnd: (server: DevelopmentServer, end: ExitStatus) => void;
   #process: DevelopmentProcess | undefined;
   #state: DevelopmentState = "down";
   /** The version with which it was started. */
@@ -69,7 +69,7 @@ export class DevelopmentServer {
     { program, surroundings, onEnd }: {
       program: WatchedProgram | undefined;
       surroundings: Surroundings;
-      onEnd: (server: DevelopmentServer, end: ProcessEnd) => void;
+      onEnd: (server: DevelopmentServer, end: ExitStatus) => void;
     },
   ) {
     this.plan = plan;

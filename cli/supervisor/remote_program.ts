@@ -10,7 +10,7 @@ import type {
   KillSignal,
   ListedProcess,
 } from "../../supervisor/executions_protocol.ts";
-import type { ProcessExit } from "../../supervisor/supervised_servers_protocol.ts";
+import type { ProcessEnd } from "../../supervisor/processes/server_report.ts";
 import { supervisorClient, type SupervisorHandlers } from "../../supervisor/supervisor_protocol.ts";
 import { operatorName } from "../kit/administrator.ts";
 import { printNotice } from "../kit/output.ts";
@@ -64,7 +64,7 @@ export async function runRemotely(
 export async function followOutput(
   client: Client<SupervisorHandlers>,
   { name, follow }: { readonly name: string; readonly follow: boolean },
-): Promise<ProcessExit | undefined> {
+): Promise<ProcessEnd | undefined> {
   const output = new RemoteOutput();
   for (let after = 0;;) {
     const wait = follow ? WAIT : 0;
@@ -80,7 +80,7 @@ export async function followOutput(
 }
 
 /** The exit code for a program's end, as in shells. */
-export function exitCode(exit: ProcessExit | undefined): number {
+export function exitCode(exit: ProcessEnd | undefined): number {
   if (exit?.signal !== undefined) return 128 + (SIGNAL_NUMBERS[exit.signal] ?? 0);
   return exit?.code ?? 0;
 }

@@ -3,10 +3,8 @@
  *
  * @module
  */
-import type {
-  ProcessExit,
-  SupervisedServer,
-} from "../../supervisor/supervised_servers_protocol.ts";
+import type { ProcessEnd } from "../../supervisor/processes/server_report.ts";
+import type { SupervisedServer } from "../../supervisor/supervised_servers_protocol.ts";
 import { formatAge, formatBytes } from "../kit/quantities.ts";
 import type { Column } from "../kit/table.ts";
 import type { ListedServers } from "./chosen_supervisors.ts";
@@ -40,7 +38,7 @@ export function supervisedRows({ servers, now }: ListedServers): string[][] {
 }
 
 /** Formats how a process ended: `exit 1`, `SIGKILL`, `unknown`. */
-export function formatExit({ code, signal }: ProcessExit): string {
+export function formatExit({ code, signal }: ProcessEnd): string {
   return signal ?? (code === undefined ? "unknown" : `exit ${code}`);
 }
 
@@ -73,7 +71,7 @@ export function supervisedToJson(server: SupervisedServer): object {
 }
 
 /** Converts how a process ended for `--json`. */
-export function exitToJson({ at, code, signal, reason }: ProcessExit): object {
+export function exitToJson({ at, code, signal, reason }: ProcessEnd): object {
   return {
     at: new Date(at).toISOString(),
     code: code ?? null,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Client } from "../../runtime/actor/service.ts";
-import type { ProcessExit } from "../../supervisor/supervised_servers_protocol.ts";
+import type { ProcessEnd } from "../../supervisor/processes/server_report.ts";
 import {
   type ExecutionRequest,
   KEPT_OUTPUT,
@@ -22,7 +22,7 @@ interface Finished {
   readonly stderr: string;
   readonly bytes: number;
   readonly lost: number;
-  readonly exit: ProcessExit;
+  readonly exit: ProcessEnd;
 }
 
 /** Reads all that a program writes. */

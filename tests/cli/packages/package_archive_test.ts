@@ -108,12 +108,12 @@ for (
       /cookie in the package is not valid: not a cookie: it has 33 bytes/,
     ],
     [
-      "a key that is none",
+      "an invalid public key",
       [entry("admin.pub", TEXT, { mode: 0o644 })],
       /admin\.pub in the package is not valid/,
     ],
     [
-      "a text that is none",
+      "a text that is not UTF-8",
       [entry("known-servers", new Uint8Array([0xff]), { mode: 0o644 })],
       /known-servers in the package is not valid/,
     ],
