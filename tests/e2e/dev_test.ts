@@ -90,7 +90,7 @@ Deno.test("dev loads a change of a service's handlers, which keep their state", 
   await shown(dev, /^dev {6}\| counter is up \(/);
   assert.equal(await project.call("counter@counter", "add", "amount=2"), "2");
   await project.write({ "step.js": STEP.replace("1", "10") });
-  await shown(dev, /^dev {6}\| loaded \S*step\.js into counter in \d+ ms$/);
+  await shown(dev, /^dev {6}\| loaded \S*step\.js into counter in [\d.]+ m?s$/);
   assert.equal(await project.call("counter@counter", "add", "amount=2"), "22");
   dev.signal("SIGINT");
   assert.equal(await dev.exit(), 0);
@@ -360,7 +360,7 @@ Deno.test("dev runs all servers of a configuration, and follows its changes", as
   }
   assert.equal(at(/^off /), -1);
   await project.write({ "step.js": STEP.replace("1", "2") });
-  await shown(dev, /loaded \S*step\.js into last, worker-0, worker-1 in \d+ ms$/);
+  await shown(dev, /loaded \S*step\.js into last, worker-0, worker-1 in [\d.]+ m?s$/);
   assert.equal(await project.call("counter@worker-1", "value"), "2");
   await project.write({ "ensemble.jsonc": configuration("second", { more: { role: "worker" } }) });
   await shown(dev, /starting more, which is new/);
