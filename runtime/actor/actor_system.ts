@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { coarseNow } from "../clock.ts";
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { describeValue } from "../inspection.ts";
 import { ActorError, DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";
@@ -393,7 +394,7 @@ export class ActorSystem implements Messaging, Receiver {
     }
     const nonce = this.#takeNonce();
     const ref = this.refOf(dest);
-    const now = performance.now();
+    const now = coarseNow();
     const envelope = new Envelope(
       message,
       ref.actor,

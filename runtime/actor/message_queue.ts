@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { coarseNow } from "../clock.ts";
 import type { Case, Taken } from "./mailbox.ts";
 import type { Envelope } from "./messaging.ts";
 
@@ -258,7 +259,7 @@ function isIndexed({ type, replyTo }: Case<unknown>): boolean {
 }
 
 function isExpired({ expires }: Envelope): boolean {
-  return expires !== undefined && expires <= performance.now();
+  return expires !== undefined && expires <= coarseNow();
 }
 
 /** Finds the first case that matches an envelope. `type` is the type of its message. */
