@@ -426,7 +426,7 @@ export function copyForMember(actor: { readonly ref: ActorRef }, envelope: Envel
 
 /** Asks have even nonces: an answer to one goes to its promise, or is dropped if it is late. */
 export function answersAsk(replyTo: number | undefined): replyTo is number {
-  return replyTo !== undefined && replyTo % 2 === 0;
+  return replyTo !== undefined && (replyTo & 1) === 0;
 }
 
 /** The envelope of an answer, with a nonce of its own. */

@@ -11,6 +11,7 @@
  */
 import { Buffer } from "node:buffer";
 import process from "node:process";
+import { BUSY_CAPACITY } from "./buffers.ts";
 import {
   type ActorId,
   ActorRef,
@@ -70,8 +71,6 @@ const latin1Slice = (Buffer.prototype as unknown as {
   latin1Slice(this: Uint8Array, start: number, end: number): string;
 }).latin1Slice;
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
-const double = new Float64Array(1);
-const doubleBytes = new Uint8Array(double.buffer);
 
 /** Short texts that were read before, by their hashes. Most messages repeat a few keys. */
 const knownTexts: (string | undefined)[] = new Array(1024).fill(undefined);
@@ -80,6 +79,9 @@ const EMPTY: Uint8Array<ArrayBuffer> = new Uint8Array();
 
 /** The frame that is being read, the position in it, and its end. */
 let bytes: Uint8Array = EMPTY;
+/** Reads numbers from the buffer that was read last. */
+let view = viewOf(EMPTY);
+let viewed: Uint8Array = EMPTY;
 let at = 0;
 let end = 0;
 let parts = 0;
@@ -101,6 +103,7 @@ let maxTime = 0;
  */
 export function openFrame(buffer: Uint8Array, start: number, stop: number): void {
   bytes = buffer;
+  if (buffer !== viewed) view = viewOf(viewed = buffer);
   at = start;
   end = stop;
   parts = costly = time = 0;
@@ -118,8 +121,14 @@ export function openPayload(missing: Uint8Array<ArrayBuffer>, position: number):
 /** Ends reading the frame. */
 export function closeFrame(): void {
   bytes = payload = EMPTY;
+  // A large buffer must not stay in memory until the next frame.
+  if (viewed.length > BUSY_CAPACITY) view = viewOf(viewed = EMPTY);
   payloadAt = -1;
   nodes = undefined;
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 /** Reads a byte. */
@@ -136,8 +145,9 @@ export function readUint16(): number {
 /** Reads a double without a tag. */
 export function readDouble(): number {
   requireBytes(8);
-  for (let i = 0; i < 8; i++) doubleBytes[i] = bytes[at++]!;
-  return double[0]!;
+  const value = view.getFloat64(at, true);
+  at += 8;
+  return value;
 }
 
 /** Reads the name or serial number of an actor. */
@@ -522,7 +532,9 @@ function readContents(made: unknown, size: number): void {
 
 function readUint32(): number {
   requireBytes(4);
-  return (bytes[at++]! | bytes[at++]! << 8 | bytes[at++]! << 16 | bytes[at++]! << 24) >>> 0;
+  const value = view.getUint32(at, true);
+  at += 4;
+  return value;
 }
 
 function requireBytes(length: number): void {

@@ -21,6 +21,7 @@ import {
   MAX_PARTS,
   MAX_PATTERN,
 } from "./limits.ts";
+import { BUSY_CAPACITY } from "./buffers.ts";
 import type { Outbox } from "./frames.ts";
 import type { Extent, Pair } from "./pieces.ts";
 import {
@@ -73,8 +74,6 @@ const UTF8_BYTES = 3;
 const VALUE_ROOM = 16;
 
 const utf8 = new TextEncoder();
-const double = new Float64Array(1);
-const doubleBytes = new Uint8Array(double.buffer);
 const binaryNumbers = new Map<string, number>(
   BINARY_CLASSES.map(({ name }, number) => [name, number]),
 );
@@ -83,12 +82,16 @@ const typedArrayName = Object.getOwnPropertyDescriptor(
   Symbol.toStringTag,
 )!.get! as () => string | undefined;
 
+const EMPTY = new Uint8Array();
+
 /** The payload of a message that has none. */
 const NO_PAYLOAD: Extent = { offset: 0, length: 0 };
 
 /** The outbox of the frame that is being written, and its buffer. */
 let outbox: Outbox | undefined;
-let bytes = new Uint8Array();
+let bytes: Uint8Array<ArrayBuffer> = EMPTY;
+/** Writes numbers into it. */
+let view = new DataView(bytes.buffer);
 /** The start of the frame's body, and the position to write next. */
 let start = 0;
 let at = 0;
@@ -111,7 +114,7 @@ let numbers: Map<object, number> | undefined;
 export function openFrame(target: Outbox): void {
   if (outbox) throw new ProtocolError("cannot send a message while another is being encoded");
   outbox = target;
-  bytes = target.open();
+  use(target.open());
   start = at = target.bodyStart;
   parts = costly = 0;
   payload = NO_PAYLOAD;
@@ -145,10 +148,16 @@ export function leaveFrame(): void {
   outbox?.abandon();
   outbox = numbers = undefined;
   isTree = false;
-  bytes = EMPTY;
+  // A large buffer must not stay in memory until the next frame.
+  if (bytes.length > BUSY_CAPACITY) use(EMPTY);
 }
 
-const EMPTY = new Uint8Array();
+/** Continues in a buffer. */
+function use(buffer: Uint8Array<ArrayBuffer>): void {
+  if (buffer === bytes) return;
+  bytes = buffer;
+  view = new DataView(buffer.buffer);
+}
 
 /** The size of the body so far, in bytes. */
 export function written(): number {
@@ -170,8 +179,8 @@ export function writeByte(value: number): void {
 /** Writes a number as a double, without a tag. */
 export function writeDouble(value: number): void {
   reserve(VALUE_ROOM);
-  double[0] = value;
-  for (let i = 0; i < 8; i++) bytes[at++] = doubleBytes[i]!;
+  view.setFloat64(at, value, true);
+  at += 8;
 }
 
 /**
@@ -239,8 +248,8 @@ function writeNumber(value: number): void {
   const integer = value | 0;
   if (integer !== value || (value === 0 && Object.is(value, -0))) {
     bytes[at++] = Tag.Double;
-    double[0] = value;
-    for (let i = 0; i < 8; i++) bytes[at++] = doubleBytes[i]!;
+    view.setFloat64(at, value, true);
+    at += 8;
   } else if (integer >= 0 && integer < SHORT_TEXT) {
     bytes[at++] = integer;
   } else {
@@ -619,10 +628,8 @@ function writeTagged(tag: number, room: number, size = room): void {
 }
 
 function writeUint32(value: number): void {
-  bytes[at++] = value;
-  bytes[at++] = value >>> 8;
-  bytes[at++] = value >>> 16;
-  bytes[at++] = value >>> 24;
+  view.setUint32(at, value, true);
+  at += 4;
 }
 
 function count(weight: number): void {
@@ -632,7 +639,7 @@ function count(weight: number): void {
 function reserve(room: number): void {
   if (at + room <= bytes.length) return;
   requireSize(at - start);
-  bytes = outbox!.grow(at, at + room);
+  use(outbox!.grow(at, at + room));
 }
 
 function requireSize(size: number): void {
