@@ -14,6 +14,9 @@ export const BUSY_CAPACITY = 64 * 1024;
 /** The maximum number of unused small buffers. A thousand connections may write in one turn. */
 const MAX_SMALL = 1024;
 
+/** The largest buffer that its user keeps while it needs less, in bytes. */
+export const MAX_KEPT = 4 * 1024 * 1024;
+
 /**
  * The maximum number of unused buffers of {@linkcode BUSY_CAPACITY}. Most connections are idle, and a
  * server may have thousands.

@@ -9,9 +9,9 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import process from "node:process";
-import { BUSY_CAPACITY } from "./buffers.ts";
+import { MAX_KEPT } from "./buffers.ts";
+import { knownText, latin1Slice, MAX_KNOWN_TEXT } from "./known_texts.ts";
 import {
   type ActorId,
   ActorRef,
@@ -61,19 +61,10 @@ const ENTRIES_PER_CHECK = 256;
  */
 const MAX_ALLOCATED = 256;
 
-/** The longest text, in characters, that is looked up among earlier ones. */
-const MAX_KNOWN_TEXT = 24;
-
 /** The number of characters to convert in one call, since the number of arguments is limited. */
 const CHARACTERS_PER_CALL = 4096;
 
-const latin1Slice = (Buffer.prototype as unknown as {
-  latin1Slice(this: Uint8Array, start: number, end: number): string;
-}).latin1Slice;
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
-
-/** Short texts that were read before, by their hashes. Most messages repeat a few keys. */
-const knownTexts: (string | undefined)[] = new Array(1024).fill(undefined);
 
 const EMPTY: Uint8Array<ArrayBuffer> = new Uint8Array();
 
@@ -122,7 +113,7 @@ export function openPayload(missing: Uint8Array<ArrayBuffer>, position: number):
 export function closeFrame(): void {
   bytes = payload = EMPTY;
   // A large buffer must not stay in memory until the next frame.
-  if (viewed.length > BUSY_CAPACITY) view = viewOf(viewed = EMPTY);
+  if (viewed.length > MAX_KEPT) view = viewOf(viewed = EMPTY);
   payloadAt = -1;
   nodes = undefined;
 }
@@ -240,22 +231,9 @@ function readShortText(length: number): string {
   requireBytes(length);
   const start = at;
   at += length;
-  if (length > MAX_KNOWN_TEXT) return latin1Slice.call(bytes, start, at);
-  const source = bytes;
-  let hash = length;
-  for (let i = start; i < at; i++) hash = Math.imul(hash, 31) + source[i]! | 0;
-  const slot = hash & (knownTexts.length - 1);
-  const known = knownTexts[slot];
-  if (known !== undefined && known.length === length) {
-    let i = 0;
-    while (i < length && known.charCodeAt(i) === source[start + i]) i++;
-    if (i === length) return known;
-  }
-  let text = "";
-  if (length > 8) text = latin1Slice.call(bytes, start, at);
-  else for (let i = start; i < at; i++) text += String.fromCharCode(source[i]!);
-  knownTexts[slot] = text;
-  return text;
+  return length > MAX_KNOWN_TEXT
+    ? latin1Slice.call(bytes, start, at)
+    : knownText(view, start, length);
 }
 
 function readLongText(tag: Tag): string {

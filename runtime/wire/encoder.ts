@@ -21,7 +21,7 @@ import {
   MAX_PARTS,
   MAX_PATTERN,
 } from "./limits.ts";
-import { BUSY_CAPACITY } from "./buffers.ts";
+import { MAX_KEPT } from "./buffers.ts";
 import type { Outbox } from "./frames.ts";
 import type { Extent, Pair } from "./pieces.ts";
 import {
@@ -149,7 +149,7 @@ export function leaveFrame(): void {
   outbox = numbers = undefined;
   isTree = false;
   // A large buffer must not stay in memory until the next frame.
-  if (bytes.length > BUSY_CAPACITY) use(EMPTY);
+  if (bytes.length > MAX_KEPT) use(EMPTY);
 }
 
 /** Continues in a buffer. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { ProtocolError } from "../errors.ts";
-import { BUSY_CAPACITY, giveBack, SMALL_CAPACITY, takeBuffer } from "./buffers.ts";
+import { BUSY_CAPACITY, giveBack, MAX_KEPT, SMALL_CAPACITY, takeBuffer } from "./buffers.ts";
 import { MAX_FRAME, MAX_WRITE } from "./limits.ts";
 import { type Extent, LargeMessage, type Pair } from "./pieces.ts";
 import type { ByteStream } from "./stream.ts";
@@ -147,9 +147,6 @@ export const FLAG_TIMEOUT = 4;
  */
 const FLAGS = PREFIX_LENGTH + 2;
 const TIMEOUT = FLAGS + 1 + 8;
-
-/** The largest buffer that is kept for reuse, in bytes. */
-const MAX_KEPT = 4 * 1024 * 1024;
 
 /** A message with a place among others: see {@linkcode Outbox.commitInOrder}. */
 interface Ordered {
