@@ -21,7 +21,6 @@ import {
   MAX_PARTS,
   MAX_PATTERN,
 } from "./limits.ts";
-import { MAX_KEPT } from "./buffers.ts";
 import type { Outbox } from "./frames.ts";
 import type { Extent, Pair } from "./pieces.ts";
 import {
@@ -83,6 +82,7 @@ const typedArrayName = Object.getOwnPropertyDescriptor(
 )!.get! as () => string | undefined;
 
 const EMPTY = new Uint8Array();
+const NO_VIEW: DataView = new DataView(EMPTY.buffer);
 
 /** The payload of a message that has none. */
 const NO_PAYLOAD: Extent = { offset: 0, length: 0 };
@@ -91,7 +91,7 @@ const NO_PAYLOAD: Extent = { offset: 0, length: 0 };
 let outbox: Outbox | undefined;
 let bytes: Uint8Array<ArrayBuffer> = EMPTY;
 /** Writes numbers into it. */
-let view = new DataView(bytes.buffer);
+let view = NO_VIEW;
 /** The start of the frame's body, and the position to write next. */
 let start = 0;
 let at = 0;
@@ -114,7 +114,7 @@ let numbers: Map<object, number> | undefined;
 export function openFrame(target: Outbox): void {
   if (outbox) throw new ProtocolError("cannot send a message while another is being encoded");
   outbox = target;
-  use(target.open());
+  use(target);
   start = at = target.bodyStart;
   parts = costly = 0;
   payload = NO_PAYLOAD;
@@ -148,15 +148,14 @@ export function leaveFrame(): void {
   outbox?.abandon();
   outbox = numbers = undefined;
   isTree = false;
-  // A large buffer must not stay in memory until the next frame.
-  if (bytes.length > MAX_KEPT) use(EMPTY);
+  bytes = EMPTY;
+  view = NO_VIEW;
 }
 
-/** Continues in a buffer. */
-function use(buffer: Uint8Array<ArrayBuffer>): void {
-  if (buffer === bytes) return;
-  bytes = buffer;
-  view = new DataView(buffer.buffer);
+/** Writes into the buffer that an outbox has now. */
+function use(target: Outbox): void {
+  bytes = target.open();
+  view = target.view;
 }
 
 /** The size of the body so far, in bytes. */
@@ -639,7 +638,8 @@ function count(weight: number): void {
 function reserve(room: number): void {
   if (at + room <= bytes.length) return;
   requireSize(at - start);
-  use(outbox!.grow(at, at + room));
+  outbox!.grow(at, at + room);
+  use(outbox!);
 }
 
 function requireSize(size: number): void {

@@ -20,6 +20,7 @@ const IDLE_CAPACITY = 4 * 1024;
 const SMALL_READS = 16;
 
 const EMPTY = new Uint8Array();
+const NO_VIEW: DataView = new DataView(EMPTY.buffer);
 
 /** Makes a frame of a small body, which is copied. */
 export function asFrame(body: Uint8Array): Uint8Array {
@@ -171,6 +172,9 @@ export class Outbox {
   /** The buffered frames, up to `#size`. */
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   #size = 0;
+  /** See {@linkcode Outbox.view}, and the buffer that it is of. */
+  #view = NO_VIEW;
+  #viewed: Uint8Array<ArrayBuffer> = EMPTY;
   /** Whether one of them has a deadline. */
   #expires = false;
   /** The frames to write next: those in `#leaving` from `#next` to `#end`. */
@@ -242,15 +246,24 @@ export class Outbox {
     return this.#buffer;
   }
 
+  /** A view of that buffer. It is kept, since making one for each frame takes time. */
+  get view(): DataView {
+    if (this.#viewed !== this.#buffer) {
+      this.#viewed = this.#buffer;
+      this.#view = new DataView(this.#buffer.buffer);
+    }
+    return this.#view;
+  }
+
   /**
    * Replaces the buffer by one of at least `needed` bytes, with the first `used` bytes of the
    * current one.
    */
-  grow(used: number, needed: number): Uint8Array<ArrayBuffer> {
+  grow(used: number, needed: number): void {
     const grown = takeBuffer(Math.max(this.#buffer.length * 2, needed, BUSY_CAPACITY));
     grown.set(this.#buffer.subarray(0, used));
     giveBack(this.#buffer);
-    return this.#buffer = grown;
+    this.#buffer = grown;
   }
 
   /**
@@ -305,6 +318,7 @@ export class Outbox {
     }
     this.#buffer = takeBuffer(size);
     this.#buffer.set(bytes.subarray(0, size));
+    this.#dropView();
     return { bytes, start: size + PREFIX_LENGTH, end };
   }
 
@@ -345,6 +359,7 @@ export class Outbox {
   /** Drops everything except what was taken out. */
   clear(): void {
     this.#buffer = this.#leaving = this.#finished = EMPTY;
+    this.#dropView();
     this.#size = this.#next = this.#end = 0;
     this.#expires = this.#leavingExpire = false;
     this.#messages = this.#leavingMessages = 0;
@@ -359,6 +374,12 @@ export class Outbox {
     giveBack(this.#leaving);
     giveBack(this.#finished);
     this.#buffer = this.#leaving = this.#finished = EMPTY;
+    this.#dropView();
+  }
+
+  #dropView(): void {
+    this.#viewed = EMPTY;
+    this.#view = NO_VIEW;
   }
 
   #takePiece({ large, followers }: Queue): Uint8Array<ArrayBuffer> {
