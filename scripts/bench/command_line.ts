@@ -17,6 +17,11 @@ export const SOURCES: Program = [Deno.execPath(), "run", "-A", `${ROOT}cli/main.
 /** The command line as `deno task compile --portable` makes it. */
 export const EXECUTABLE: Program = [`${ROOT}dist/gxensemble`];
 
+/** Whether a program can be run. {@linkcode EXECUTABLE} may not have been made. */
+export async function isBuilt([path]: Program): Promise<boolean> {
+  return await Deno.stat(path).then(({ isFile }) => isFile, () => false);
+}
+
 /** How a script is run by Deno alone. */
 export const SCRIPT: Program = [Deno.execPath(), "run", "-A"];
 

@@ -1,5 +1,5 @@
 /**
- * How much processor time two processes take. It says more than a rate while the machine does other
+ * How much processor time processes take. It says more than a rate while the machine does other
  * work.
  *
  * @module
@@ -11,14 +11,14 @@
  */
 const TICK = 10_000;
 
-/** The processor time of this process and another, from when it is made. */
+/** The processor time of processes, from when it is made. */
 export class ProcessorTime {
   readonly #pids: readonly number[];
   readonly #start: number;
 
   /** Begins to measure. */
-  constructor(pid: number) {
-    this.#pids = [Deno.pid, pid];
+  constructor(...pids: number[]) {
+    this.#pids = pids;
     this.#start = this.#now();
   }
 

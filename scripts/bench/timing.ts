@@ -59,14 +59,15 @@ export async function rateWhile(
   pid: number | undefined,
   work: () => Promise<number>,
 ): Promise<Rate> {
-  const processor = pid === undefined ? undefined : new ProcessorTime(pid);
+  const processor = pid === undefined ? undefined : new ProcessorTime(Deno.pid, pid);
   const start = performance.now();
   const done = await work();
   const rate = done / (performance.now() - start) * 1000;
   return { rate, ...processor?.perMessage(done) };
 }
 
-async function runLanes(
+/** Keeps work under way for a time, in ms. Returns how often it was done. */
+export async function runLanes(
   duration: number,
   lanes: readonly (() => Promise<unknown>)[],
 ): Promise<number> {

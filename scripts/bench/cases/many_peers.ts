@@ -11,7 +11,8 @@ import { askNext, CLIENT, type Place, SERVICE, startClient } from "../ensemble_p
 import { servers, sockets } from "../pair.ts";
 import { openRaw, RawMode, roundTrip } from "../raw_stream.ts";
 import { median } from "../statistics.ts";
-import { lanes, OUTSTANDING, rateOf } from "../timing.ts";
+import { ProcessorTime } from "../processor_time.ts";
+import { lanes, OUTSTANDING, rateOf, runLanes } from "../timing.ts";
 
 const PEERS = 1_000;
 
@@ -25,6 +26,9 @@ const WARM_UP = 100;
 const ONE_EACH = "rate, one outstanding each";
 const MANY_EACH = "rate, 64 outstanding each";
 
+/** The processor time that the server takes for an ask of {@linkcode MANY_EACH}. */
+const SERVER_CPU = "server cpu, 64 outstanding each";
+
 /** The project's work. */
 export async function peers(duration: number, place: Place): Promise<Figures> {
   const first = await startClient(place);
@@ -35,7 +39,7 @@ export async function peers(duration: number, place: Place): Promise<Figures> {
   });
   const asks = clients.map((client) => () => askNext(client, 7));
   return {
-    [MANY_EACH]: (await rateOf(duration, asks.flatMap((ask) => lanes(OUTSTANDING, ask)))).rate,
+    ...await askMany(duration, place, asks.flatMap((ask) => lanes(OUTSTANDING, ask))),
     [ONE_EACH]: (await rateOf(duration, asks)).rate,
     ...figures,
   };
@@ -60,8 +64,22 @@ export async function rawPeers(duration: number, place: Place): Promise<Figures>
 /** The work of one peer. */
 export async function onePeer(duration: number, place: Place): Promise<Figures> {
   const server = await startClient(place);
-  const { rate } = await rateOf(duration, lanes(OUTSTANDING, () => askNext(server, 7)));
-  return { [MANY_EACH]: rate };
+  return await askMany(duration, place, lanes(OUTSTANDING, () => askNext(server, 7)));
+}
+
+/** The rate of many asks at once, and the processor time of the server for each, in us. */
+async function askMany(
+  duration: number,
+  { pid }: Place,
+  asks: readonly (() => Promise<unknown>)[],
+): Promise<Figures> {
+  await runLanes(duration / 2, asks);
+  const server = new ProcessorTime(pid);
+  const start = performance.now();
+  const done = await runLanes(duration, asks);
+  const rate = done / (performance.now() - start) * 1000;
+  const { cpu } = server.perMessage(done);
+  return { [MANY_EACH]: rate, ...cpu !== undefined && { [SERVER_CPU]: cpu } };
 }
 
 /**
@@ -91,6 +109,7 @@ export const MANY_PEERS: Case[] = [{
   transport: "unix",
   figures: {
     [MANY_EACH]: { unit: "/s", better: "more", target: { of: "one peer", bound: 0.7 } },
+    [SERVER_CPU]: { unit: "us", better: "less" },
     [ONE_EACH]: { unit: "/s", better: "more" },
     memory: { unit: "KiB", better: "less", target: { bound: 40 } },
     connect: { unit: "ms", better: "less", target: { bound: 1.5 } },

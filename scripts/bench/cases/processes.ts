@@ -6,7 +6,14 @@
  * @module
  */
 import type { Case, Contestant, Figures } from "../case.ts";
-import { CommandLineEnsemble, EXECUTABLE, type Program, SCRIPT, SOURCES } from "../command_line.ts";
+import {
+  CommandLineEnsemble,
+  EXECUTABLE,
+  isBuilt,
+  type Program,
+  SCRIPT,
+  SOURCES,
+} from "../command_line.ts";
 import { median } from "../statistics.ts";
 
 /** How long one run takes about, in ms: what a duration is divided by. */
@@ -16,7 +23,7 @@ const COMMANDS = { version: ["-V"], help: ["help"], ping: ["ping", "registry"] }
 
 function commands(program: Program): Contestant {
   return async (run) => {
-    if (!await isThere(program[0])) return undefined;
+    if (!await isBuilt(program)) return undefined;
     return await timeCommands(run, (name) => [...program, ...COMMANDS[name]]);
   };
 }
@@ -44,10 +51,6 @@ async function timeCommands(
     figures[name] = median(times);
   }
   return figures;
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(({ isFile }) => isFile, () => false);
 }
 
 function processes(name: string, program: Program, bound: number): Case {
