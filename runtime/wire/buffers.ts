@@ -33,24 +33,23 @@ const spare: Uint8Array<ArrayBuffer>[] = [];
 const large: WeakRef<Uint8Array<ArrayBuffer>>[] = [];
 
 /**
- * The size of a block that is freed unused, before the first large buffer is made. The C library of
- * most Linux systems then keeps up to twice as much free memory, which large payloads use again. It
- * ignores blocks of more than 32 MiB.
- * Without this, it returns the memory of freed payloads to the system, and the next ones wait for
- * fresh memory (mallopt(3), on the dynamic M_MMAP_THRESHOLD).
+ * The size of a block that is freed unused, in bytes, once a process uses large buffers. The C library of
+ * most Linux systems then keeps up to twice as much free memory, which large payloads use again. Without
+ * this, it returns the memory of freed payloads to the system, and the next ones wait for fresh memory
+ * (mallopt(3), on the dynamic M_MMAP_THRESHOLD, which a block of more than 32 MiB does not change).
  */
 const KEPT_MEMORY = 31 * 1024 * 1024;
 
-let keepsMemory = false;
+/** After how many large buffers that is done. A command that sends a few would only take longer. */
+const MANY = 16;
+
+let takenLarge = 0;
 
 /** A buffer of at least `needed` bytes, by default of {@linkcode BUSY_CAPACITY}. Its bytes are arbitrary. */
 export function takeBuffer(needed: number = BUSY_CAPACITY): Uint8Array<ArrayBuffer> {
   if (needed <= SMALL_CAPACITY) return small.pop() ?? new Uint8Array(SMALL_CAPACITY);
   if (needed <= BUSY_CAPACITY) return spare.pop() ?? new Uint8Array(BUSY_CAPACITY);
-  if (!keepsMemory) {
-    keepsMemory = true;
-    new ArrayBuffer(KEPT_MEMORY).transfer(0);
-  }
+  if (++takenLarge === MANY) new ArrayBuffer(KEPT_MEMORY).transfer(0);
   let capacity = 2 * BUSY_CAPACITY;
   while (capacity < needed) capacity *= 2;
   for (let i = large.length - 1; i >= 0; i--) {
