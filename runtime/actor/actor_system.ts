@@ -12,6 +12,7 @@ import { asError, describeThrown } from "../error_report.ts";
 import { Actor } from "./actor.ts";
 import { endMeasuring, makeSpans, measureActor } from "./actor_observation.ts";
 import {
+  type Answer,
   answersAsk,
   answerTo,
   type AskOptions,
@@ -449,9 +450,13 @@ export class ActorSystem implements Messaging, Receiver {
     }
   }
 
+  /** See {@linkcode Receiver.settle}. */
+  settle(answer: Answer, server: string): void {
+    this.#asks.settle(answer, server);
+  }
+
   /** See {@linkcode Receiver.expects}. */
-  expects({ dest, replyTo }: Pick<Envelope, "dest" | "replyTo">, source: string): boolean {
-    if (answersAsk(replyTo)) return this.#asks.awaits(replyTo, source);
+  expects({ dest }: Pick<Envelope, "dest">): boolean {
     if (this.find(dest) !== undefined) return true;
     const group = groupOf(dest);
     return group !== undefined && this.groups.count(group) > 0;
@@ -646,7 +651,7 @@ export class ActorSystem implements Messaging, Receiver {
 
   #deliver(envelope: Envelope): boolean {
     if (answersAsk(envelope.replyTo)) {
-      this.#asks.settle(envelope);
+      this.#asks.settle(envelope, envelope.source.server);
       return true;
     }
     const actor = this.find(envelope.dest);

@@ -6,7 +6,7 @@
 import { ActorError, DisconnectedError, type Silence, TimeoutError } from "../errors.ts";
 import { shorten } from "../safe_text.ts";
 import { Deadline, Deadlines } from "./time.ts";
-import { type Envelope, toError } from "./messaging.ts";
+import { type Answer, toError } from "./messaging.ts";
 import { groupOf } from "./memberships.ts";
 import type { OpenSpan } from "./message_spans.ts";
 import { NumberTable } from "./number_table.ts";
@@ -111,23 +111,22 @@ export class PendingAsks {
     return answer;
   }
 
-  /** Whether an ask waits for an answer to a nonce from that server. */
-  awaits(nonce: number, server: string): boolean {
-    return this.#pending.get(nonce)?.dest.server === server;
-  }
-
-  /** Settles the ask of an answer. An answer from a server that was not asked is ignored. */
-  settle(envelope: Envelope): void {
-    const ask = this.#pending.get(envelope.replyTo!);
-    if (!ask || ask.dest.server !== envelope.source.server) return;
-    if (envelope.failed) {
-      const error = toError(envelope.message);
-      if (groupOf(envelope.source.actor) !== undefined) error.hadNoReceiver = true;
+  /**
+   * Settles the ask of an answer that comes from a server. One that is late, or from a server that
+   * was not asked, is ignored, and its message is not read.
+   */
+  settle(answer: Answer, server: string): void {
+    const ask = this.#pending.get(answer.replyTo!);
+    if (!ask || ask.dest.server !== server) return;
+    const { message } = answer;
+    if (answer.failed) {
+      const error = toError(message);
+      if (groupOf(answer.source.actor) !== undefined) error.hadNoReceiver = true;
       this.#fail(ask, error);
     } else {
       this.#end(ask);
       ask.span?.end();
-      ask.resolve(envelope.message);
+      ask.resolve(message);
     }
   }
 

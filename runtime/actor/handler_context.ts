@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { coarseNow } from "../clock.ts";
 import type { Envelope } from "./messaging.ts";
 import type { ActorRef } from "./references.ts";
 import { MAX_DELAY } from "../timeout.ts";
@@ -66,7 +67,7 @@ export class HandlerContext<State = any> {
   constructor(envelope: Envelope) {
     this.envelope = envelope;
     const { timeout } = envelope;
-    if (timeout !== undefined) envelope.expires ??= performance.now() + timeout;
+    if (timeout !== undefined) envelope.expires ??= coarseNow() + timeout;
   }
 
   /** The actor that sent the request. The connection authenticated its server. */

@@ -107,7 +107,7 @@ export class MessageQueue {
   push(envelope: Envelope, type: string | undefined): number {
     envelope.type = type;
     const { timeout } = envelope;
-    if (timeout !== undefined) envelope.expires ??= performance.now() + timeout;
+    if (timeout !== undefined) envelope.expires ??= coarseNow() + timeout;
     if (this.#tail - this.#head === this.#places.length) this.#makeRoom();
     const position = this.#tail++;
     this.#places[position & (this.#places.length - 1)] = envelope;

@@ -287,15 +287,29 @@ export interface Route {
   silence(server: string): Silence | undefined;
 }
 
+/** An answer to an ask: an envelope, or a frame whose message is decoded when it is read. */
+export interface Answer {
+  /** The nonce of the ask. */
+  readonly replyTo: number | undefined;
+  /** Whether the message is a failure. */
+  readonly failed: boolean;
+  /** The value, or the failure. */
+  readonly message: unknown;
+  /** The actor that answered. */
+  readonly source: { readonly actor: ActorId };
+}
+
 /** Receives envelopes from other servers. */
 export interface Receiver {
   /** Limits the log lines that other servers cause. */
   readonly lines: LineLimit;
+  /** Settles the ask that an answer from another server is for. A late one is not decoded. */
+  settle(answer: Answer, server: string): void;
   /**
-   * Whether an envelope from another server has a receiver here: its destination, or the ask that
-   * it answers. Otherwise its message is not decoded.
+   * Whether the destination of an envelope from another server is here. Otherwise its message is
+   * not decoded.
    */
-  expects(header: Pick<Envelope, "dest" | "replyTo">, source: string): boolean;
+  expects(header: Pick<Envelope, "dest">): boolean;
   /** Delivers an envelope from another server. */
   deliver(envelope: Envelope): void;
   /** A server was lost or cannot be reached: everything that waits for it fails. */

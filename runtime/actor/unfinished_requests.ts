@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { coarseNow } from "../clock.ts";
 import { within } from "../timeout.ts";
 import { type Envelope, messageType } from "./messaging.ts";
 
@@ -67,7 +68,7 @@ export class UnfinishedRequests {
   /** Adds a request. */
   add(envelope: Envelope): void {
     const { timeout } = envelope;
-    if (timeout !== undefined) envelope.expires ??= performance.now() + timeout;
+    if (timeout !== undefined) envelope.expires ??= coarseNow() + timeout;
     this.#envelopes ??= new Set();
     if (--this.#untilRenewal === 0) this.#renew(this.#envelopes);
     this.#envelopes.add(envelope);

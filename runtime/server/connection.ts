@@ -4,7 +4,7 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import type { Receiver } from "../actor/messaging.ts";
+import { answersAsk, type Receiver } from "../actor/messaging.ts";
 import { within } from "../timeout.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
@@ -53,7 +53,7 @@ export interface ConnectionOptions {
   /** The heartbeat of both ends. */
   readonly heartbeat: Heartbeat;
   /** Receives the messages. */
-  readonly receiver: Pick<Receiver, "lines" | "expects" | "deliver">;
+  readonly receiver: Pick<Receiver, "lines" | "settle" | "expects" | "deliver">;
   /** Called once, when the connection has ended. */
   onClosed(connection: Connection, why: string): void;
 }
@@ -355,8 +355,10 @@ export class Connection {
     if (frame.expired) return;
     const { peer } = this.session;
     const { receiver } = this.#options;
-    const expected = receiver.expects(frame, peer);
-    const envelope = expected ? frame.decode(peer, this.#lastReceived) : frame.withoutMessage(peer);
+    if (answersAsk(frame.replyTo)) return receiver.settle(frame, peer);
+    const envelope = receiver.expects(frame)
+      ? frame.decode(peer, this.#lastReceived)
+      : frame.withoutMessage(peer);
     envelope.session = this.session;
     receiver.deliver(envelope);
   }

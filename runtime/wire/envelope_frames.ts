@@ -21,7 +21,7 @@
  *
  * @module
  */
-import { Envelope, type TraceContext } from "../actor/messaging.ts";
+import { type Answer, Envelope, type TraceContext } from "../actor/messaging.ts";
 import { type ActorId, ActorRef } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
 import * as decoder from "./decoder.ts";
@@ -85,7 +85,7 @@ export function writeEnvelope(outbox: Outbox, envelope: Envelope): void {
  * A received frame: its header and, on request, its message. The same object is reused for all
  * frames.
  */
-export class IncomingFrame {
+export class IncomingFrame implements Answer {
   /** The destination actor. */
   dest: ActorId = "";
   /** The nonce of the message that it answers. */
@@ -98,11 +98,37 @@ export class IncomingFrame {
   #flags = 0;
   #bytes: Uint8Array = EMPTY;
   #start = 0;
-  #message = 0;
+  #messageAt = 0;
   #end = 0;
   /** The payload that a large message has apart, and where it is missing. */
   #payload: Uint8Array<ArrayBuffer> = EMPTY;
   #payloadAt = 0;
+
+  /** Whether the message is a failure. */
+  get failed(): boolean {
+    return (this.#flags & FLAG_FAILED) !== 0;
+  }
+
+  /** The sending actor. */
+  get source(): { readonly actor: ActorId } {
+    return { actor: this.#source };
+  }
+
+  /**
+   * The message, which is decoded each time. It does not refer to the bytes.
+   *
+   * @throws {ProtocolError} if it is malformed, or exceeds a limit.
+   */
+  get message(): unknown {
+    decoder.openFrame(this.#bytes, this.#messageAt, this.#end);
+    try {
+      const { length } = this.#payload;
+      if (length > 0) decoder.openPayload(this.#payload, this.#payloadAt);
+      return decoder.readMessage(this.#end - this.#start + length);
+    } finally {
+      decoder.closeFrame();
+    }
+  }
 
   /** Whether its timeout had passed when it was sent, or before all its pieces came. */
   get expired(): boolean {
@@ -120,7 +146,7 @@ export class IncomingFrame {
       this.#bytes = bytes;
       this.#payload = EMPTY;
       this.#start = start;
-      this.#message = start + decoder.readUint16();
+      this.#messageAt = start + decoder.readUint16();
       this.#end = end;
       const flags = this.#flags = decoder.readByte();
       this.#nonce = readNonce();
@@ -129,7 +155,7 @@ export class IncomingFrame {
       this.dest = decoder.readActorId();
       this.#source = decoder.readActorId();
       this.#trace = flags & FLAG_TRACE ? readTrace() : undefined;
-      decoder.skipTo(this.#message);
+      decoder.skipTo(this.#messageAt);
     } finally {
       decoder.closeFrame();
     }
@@ -159,17 +185,9 @@ export class IncomingFrame {
    * @throws {ProtocolError} if the message is malformed, or exceeds a limit.
    */
   decode(source: string, now: number = performance.now()): Envelope {
-    decoder.openFrame(this.#bytes, this.#message, this.#end);
-    try {
-      const { length } = this.#payload;
-      if (length > 0) decoder.openPayload(this.#payload, this.#payloadAt);
-      const message = decoder.readMessage(this.#end - this.#start + length);
-      const envelope = this.#envelope(source, message);
-      if (this.timeout !== undefined) envelope.expires = now + this.timeout;
-      return envelope;
-    } finally {
-      decoder.closeFrame();
-    }
+    const envelope = this.#envelope(source, this.message);
+    if (this.timeout !== undefined) envelope.expires = now + this.timeout;
+    return envelope;
   }
 
   /** Returns the envelope without its message, for a message that cannot be delivered. */
@@ -191,7 +209,7 @@ export class IncomingFrame {
       this.replyTo,
       this.timeout,
       (this.#flags & FLAG_REPLY_EXPECTED) !== 0,
-      (this.#flags & FLAG_FAILED) !== 0,
+      this.failed,
     );
     if (this.#trace !== undefined) envelope.trace = this.#trace;
     return envelope;

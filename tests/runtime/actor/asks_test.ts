@@ -13,9 +13,9 @@ function answerTo(nonce: number, message: unknown, failed = false, source = FAR)
   return new Envelope(message, "asker", source, 1, nonce, undefined, false, failed);
 }
 
-/** The nonces of the tests that are still waited for. */
-function waiting(asks: PendingAsks): number[] {
-  return [2, 4, 6].filter((nonce) => [FAR, OTHER].some(({ server }) => asks.awaits(nonce, server)));
+/** Settles the ask of an answer that comes from its source. */
+function answerAsk(asks: PendingAsks, given: Envelope): void {
+  asks.settle(given, given.source.server);
 }
 
 Deno.test("settle resolves an ask with any value a peer answers, and keeps nothing of it", async () => {
@@ -23,9 +23,9 @@ Deno.test("settle resolves an ask with any value a peer answers, and keeps nothi
   const asks = new PendingAsks();
   for (const value of [undefined, null, 0, "", { then: 5 }, [1]]) {
     const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: 100 });
-    asks.settle(answerTo(2, value));
+    answerAsk(asks, answerTo(2, value));
     assert.deepEqual(await answer, value);
-    assert.deepEqual(waiting(asks), []);
+    assert.equal(asks.size, 0);
     assert.equal(time.referenced, 0);
   }
 });
@@ -46,13 +46,13 @@ Deno.test("settle rejects an ask with any failure a peer answers, and keeps noth
   ];
   for (const [failure, message, name] of failures) {
     const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: 100 });
-    asks.settle(answerTo(2, failure, true));
+    answerAsk(asks, answerTo(2, failure, true));
     await assert.rejects(answer, (error) => {
       assert.ok(error instanceof ActorError);
       assert.deepEqual([error.message, error.remoteName], [message, name]);
       return true;
     });
-    assert.deepEqual(waiting(asks), []);
+    assert.equal(asks.size, 0);
     assert.equal(time.referenced, 0);
   }
 });
@@ -61,20 +61,36 @@ Deno.test("settle shortens a malformed failure", async () => {
   const asks = new PendingAsks();
   const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: Infinity });
   const row = Array.from({ length: 1000 }, (_, id) => ({ id, text: "x".repeat(1000) }));
-  asks.settle(answerTo(2, Object.fromEntries(row.map((each) => [each.id, row])), true));
+  answerAsk(asks, answerTo(2, Object.fromEntries(row.map((each) => [each.id, row])), true));
   await assert.rejects(answer, ({ message }: Error) => message.length < 250);
 });
 
 Deno.test("settle ignores an answer to no ask, from another server, or after the first one", async () => {
   const asks = new PendingAsks();
   const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: Infinity });
-  asks.settle(answerTo(4, "to none"));
-  asks.settle(answerTo(2, "from another", false, OTHER));
-  asks.settle(answerTo(2, "from another", true, OTHER));
-  assert.deepEqual(waiting(asks), [2]);
-  asks.settle(answerTo(2, "first"));
-  asks.settle(answerTo(2, "second", true));
+  answerAsk(asks, answerTo(4, "to none"));
+  answerAsk(asks, answerTo(2, "from another", false, OTHER));
+  answerAsk(asks, answerTo(2, "from another", true, OTHER));
+  assert.equal(asks.size, 1);
+  answerAsk(asks, answerTo(2, "first"));
+  answerAsk(asks, answerTo(2, "second", true));
   assert.equal(await answer, "first");
+});
+
+Deno.test("settle does not read an answer that no ask waits for", () => {
+  const asks = new PendingAsks();
+  asks.wait(2, { dest: FAR, type: undefined, timeout: Infinity });
+  const unread = (replyTo: number) => ({
+    replyTo,
+    failed: false,
+    source: FAR,
+    get message(): unknown {
+      throw new Error("it was read");
+    },
+  });
+  asks.settle(unread(4), FAR.server);
+  asks.settle(unread(2), OTHER.server);
+  assert.throws(() => asks.settle(unread(2), FAR.server), /it was read/);
 });
 
 Deno.test("wait rejects at its timeout, and keeps nothing of the ask", async () => {
@@ -83,14 +99,14 @@ Deno.test("wait rejects at its timeout, and keeps nothing of the ask", async () 
   const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: 100 });
   answer.catch(() => {});
   await time.pass(99);
-  assert.deepEqual(waiting(asks), [2]);
+  assert.equal(asks.size, 1);
   await time.pass(1);
   await assert.rejects(answer, (error) => {
     assert.ok(error instanceof TimeoutError);
     assert.equal(error.message, "no answer from actor@far within 100 ms");
     return true;
   });
-  assert.deepEqual(waiting(asks), []);
+  assert.equal(asks.size, 0);
   assert.equal(time.timers, 0);
 });
 
@@ -99,7 +115,7 @@ Deno.test("wait without a timeout uses no timer", async () => {
   const asks = new PendingAsks();
   const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: Infinity });
   assert.equal(time.timers, 0);
-  asks.settle(answerTo(2, 1));
+  answerAsk(asks, answerTo(2, 1));
   assert.equal(await answer, 1);
 });
 
@@ -113,8 +129,8 @@ Deno.test("reject ends one ask, and does nothing for an ask that has ended", asy
   asks.reject(2, "enough");
   asks.reject(2, "again");
   await assert.rejects(first, (reason) => reason === "enough");
-  assert.deepEqual(waiting(asks), [4]);
-  asks.settle(answerTo(4, "answer"));
+  assert.equal(asks.size, 1);
+  answerAsk(asks, answerTo(4, "answer"));
   assert.equal(await second, "answer");
   assert.equal(time.referenced, 0);
 });
@@ -130,9 +146,9 @@ Deno.test("rejectAll ends the asks of one server, or all", async () => {
   const settled = Promise.allSettled(answers);
   const reasons = [new DisconnectedError("lost"), new DisconnectedError("stopping")];
   asks.rejectAll(reasons[0]!, FAR.server);
-  assert.deepEqual(waiting(asks), [4]);
+  assert.equal(asks.size, 1);
   asks.rejectAll(reasons[1]!);
-  assert.deepEqual(waiting(asks), []);
+  assert.equal(asks.size, 0);
   const [a, b, c] = await settled as PromiseRejectedResult[];
   assert.deepEqual([a!.reason, b!.reason, c!.reason], [reasons[0], reasons[1], reasons[0]]);
   await settle();
@@ -143,7 +159,7 @@ Deno.test("settle bounds the text of a peer's failure, and escapes its control c
   const asks = new PendingAsks();
   const hostile = `a\n\x1b[2J\u202e${"x".repeat(1e6)}`;
   const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: Infinity });
-  asks.settle(answerTo(2, { name: hostile, message: hostile, stack: hostile }, true));
+  answerAsk(asks, answerTo(2, { name: hostile, message: hostile, stack: hostile }, true));
   const error = await answer.catch((error) => error);
   assert.ok(error instanceof ActorError);
   const { name, message, stack } = error.cause as Error;
@@ -156,7 +172,7 @@ Deno.test("settle bounds the text of a peer's failure, and escapes its control c
   }
   for (const odd of [{ stack: 5 }, { stack: {} }, null, "text"]) {
     const answer = asks.wait(4, { dest: FAR, type: undefined, timeout: Infinity });
-    asks.settle(answerTo(4, odd, true));
+    answerAsk(asks, answerTo(4, odd, true));
     await assert.rejects(answer, (error: Error) => error.cause === undefined);
   }
 });
