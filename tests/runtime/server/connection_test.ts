@@ -618,7 +618,13 @@ function connectionOf(
     address: anyPort(),
     heartbeat: HEARTBEAT,
     peer,
-    receiver: { lines: new LineLimit(), expects: () => true, deliver: () => {}, ...receiver },
+    receiver: {
+      lines: new LineLimit(),
+      settle: () => {},
+      expects: () => true,
+      deliver: () => {},
+      ...receiver,
+    },
     onClosed: options.onClosed ?? (() => {}),
   });
 }
