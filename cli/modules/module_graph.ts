@@ -76,6 +76,22 @@ export function importComponents(graph: ModuleGraph): SourceModule[][] {
   );
 }
 
+/**
+ * Components by level, from {@linkcode importComponents}: those of a level import only those of the
+ * levels before it.
+ */
+export function importLevels(components: readonly SourceModule[][]): SourceModule[][][] {
+  const levels: SourceModule[][][] = [];
+  const levelOf = new Map<string, number>();
+  for (const component of components) {
+    const imported = component.flatMap(localImports).map((module) => levelOf.get(module) ?? -1);
+    const level = imported.reduce((most, each) => Math.max(most, each), -1) + 1;
+    (levels[level] ??= []).push(component);
+    for (const { module } of component) levelOf.set(module, level);
+  }
+  return levels;
+}
+
 /** Whether a component is an import cycle; a module may also import itself. */
 export function isCycle(component: SourceModule[]): boolean {
   const [first, ...others] = component;

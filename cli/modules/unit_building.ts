@@ -19,6 +19,7 @@ import { eagerImports, hashesBelow } from "../../runtime/code/unit_graph.ts";
 import type { LibraryImport, LoadRequest } from "../../runtime/code/unit_store.ts";
 import {
   importComponents,
+  importLevels,
   isCycle,
   localImports,
   readModuleGraph,
@@ -66,14 +67,20 @@ export async function buildUnits(
   const graph = await readModuleGraph(reader, onRead);
   const built = new Map<string, BuiltUnit>();
   const nameUnit: UnitNaming = (module) => unitSpecifier(built.get(module)!.unit.hash);
-  for (const component of importComponents(graph)) {
-    const together = isCycle(component)
-      ? await buildCycle(component, nameUnit)
-      : [await buildUnit(component[0]!, nameUnit)];
-    for (const each of together) built.set(each.unit.module, each);
+  const components = importComponents(graph);
+  // Hashing them one after the other would take longer, since each hash waits for a thread.
+  for (const level of importLevels(components)) {
+    const together = await Promise.all(
+      level.map(async (component) =>
+        isCycle(component)
+          ? await buildCycle(component, nameUnit)
+          : [await buildUnit(component[0]!, nameUnit)]
+      ),
+    );
+    for (const each of together.flat()) built.set(each.unit.module, each);
   }
   const [entry] = graph.keys();
-  const all = [...built.values()].map(({ unit }) => unit);
+  const all = components.flatMap(orderCycle).map(({ module }) => built.get(module)!.unit);
   return {
     units: all,
     mapped: (unit) => withMap(built.get(unit.module)!),
