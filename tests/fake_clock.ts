@@ -39,21 +39,14 @@ const DEFAULT_METHODS: fakeTimers.FakeMethod[] = [
   "clearInterval",
 ];
 
-/** Moves the time forward by a number of ms, while it keeps running, until disposed. */
+/** Moves `performance.now()` forward by a number of ms, while it keeps running, until disposed. */
 export function moveClock(by: number): Disposable {
   const { now } = performance;
-  const { now: date } = Date;
   performance.now = () => now.call(performance) + by;
-  Date.now = () => date() + by;
-  return {
-    [Symbol.dispose]() {
-      performance.now = now;
-      Date.now = date;
-    },
-  };
+  return { [Symbol.dispose]: () => void (performance.now = now) };
 }
 
-/** Lets `ms` pass for the timers of a clock and for the time, until it is disposed of. */
+/** Lets `ms` pass for the timers of a clock and for `performance.now()`, until it is disposed of. */
 export function passTime(clock: FakeClock, ms: number): Disposable {
   const moved = moveClock(ms);
   clock.tick(ms);

@@ -33,10 +33,11 @@ const spare: Uint8Array<ArrayBuffer>[] = [];
 const large: WeakRef<Uint8Array<ArrayBuffer>>[] = [];
 
 /**
- * The size of a block that is freed unused, in bytes, once a process uses large buffers. The C library of
- * most Linux systems then keeps up to twice as much free memory, which large payloads use again. Without
- * this, it returns the memory of freed payloads to the system, and the next ones wait for fresh memory
- * (mallopt(3), on the dynamic M_MMAP_THRESHOLD, which a block of more than 32 MiB does not change).
+ * The size of a block that is freed unused, in bytes, once a process uses large buffers. The C
+ * library of most Linux systems then keeps up to twice as much free memory, which large payloads
+ * use again. Without this, it returns the memory of freed payloads to the system, and the next ones
+ * wait for fresh memory. See mallopt(3) on the dynamic M_MMAP_THRESHOLD, which a block of more than
+ * 32 MiB does not change.
  */
 const KEPT_MEMORY = 31 * 1024 * 1024;
 

@@ -1,6 +1,6 @@
 /**
- * Short texts that were read before. Most messages repeat a few keys and types, and finding a text is
- * faster than making it.
+ * Short texts that were read before. Most messages repeat a few keys and types, and finding a text
+ * is faster than making it.
  *
  * @module
  */
@@ -14,7 +14,10 @@ export const latin1Slice = (Buffer.prototype as unknown as {
   latin1Slice(this: Uint8Array, start: number, end: number): string;
 }).latin1Slice;
 
-/** The words of a text contain all its bytes: up to three words from its start, and as many from its end. */
+/**
+ * A text, and words that contain all its bytes: up to three from its start, and as many up to its
+ * end.
+ */
 interface KnownText {
   readonly text: string;
   readonly length: number;
@@ -41,8 +44,8 @@ const NONE: KnownText = {
 const known: KnownText[] = new Array(1024).fill(NONE);
 
 /**
- * The text of `length` bytes from `start`, at most {@linkcode MAX_KNOWN_TEXT}. Each byte is a character
- * of Latin-1.
+ * The text of `length` bytes from `start`, at most {@linkcode MAX_KNOWN_TEXT}. Each byte is a
+ * character of Latin-1.
  */
 export function knownText(bytes: DataView, start: number, length: number): string {
   const end = start + length;

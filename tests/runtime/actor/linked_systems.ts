@@ -59,7 +59,6 @@ export class FakeTime implements Disposable {
   readonly #setTimeout = globalThis.setTimeout;
   readonly #clearTimeout = globalThis.clearTimeout;
   readonly #now = performance.now;
-  readonly #date = Date.now;
   readonly #timers = new Map<number, { at: number; run: () => void; referenced: boolean }>();
   #last = 0;
   /** The current time, in ms. */
@@ -69,7 +68,7 @@ export class FakeTime implements Disposable {
 
   /** Stops the clock. */
   constructor() {
-    performance.now = Date.now = () => this.now;
+    performance.now = () => this.now;
     globalThis.setTimeout = ((run: () => void, delay = 0) => {
       const id = ++this.#last;
       this.longest = Math.max(this.longest, delay);
@@ -119,6 +118,5 @@ export class FakeTime implements Disposable {
     globalThis.setTimeout = this.#setTimeout;
     globalThis.clearTimeout = this.#clearTimeout;
     performance.now = this.#now;
-    Date.now = this.#date;
   }
 }
