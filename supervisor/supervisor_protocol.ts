@@ -78,13 +78,17 @@ export function supervisorClient(
         return await asker.ask<Reply>(dest, message, options);
       } catch (error) {
         if (!(error instanceof EnsembleError) || error.code !== "UNKNOWN_ACTOR") throw error;
-        throw new EnsembleError(
-          `${id} is not a host's supervisor: it has no actor ${SUPERVISOR_ACTOR}. List them with ` +
-            `gxensemble lookup --role ${SUPERVISOR_ROLE}`,
-          { code: "UNKNOWN_ACTOR", cause: error },
-        );
+        throw notSupervisor(id, error);
       }
     },
   };
   return client<SupervisorHandlers>(explaining, supervisor, { answers: supervisorAnswers });
+}
+
+/** The error for a server that lacks an actor which every supervisor has. */
+export function notSupervisor(id: string, cause: EnsembleError): EnsembleError {
+  return new EnsembleError(
+    `${id} is not a host's supervisor: list them with gxensemble lookup --role ${SUPERVISOR_ROLE}`,
+    { code: cause.code, cause },
+  );
 }

@@ -4,15 +4,18 @@
  * @module
  */
 import type { Messaging } from "../runtime/actor/messaging.ts";
+import { ActorRef } from "../runtime/actor/references.ts";
 import type { Client } from "../runtime/actor/service.ts";
 import { ActorError, DisconnectedError, EnsembleError } from "../runtime/errors.ts";
 import type { ByteStream } from "../runtime/wire/stream.ts";
 import type { Bytes } from "../runtime/server/credentials.ts";
+import { notSupervisor } from "./supervisor_protocol.ts";
 import {
   MAX_TUNNEL_PART,
   MAX_TUNNEL_READS,
   MAX_TUNNEL_WAITING,
   type TunnelHandlers,
+  TUNNELS_ACTOR,
   tunnelsClient,
 } from "./tunnels_protocol.ts";
 
@@ -20,6 +23,23 @@ import {
 const NO_TIMEOUT = { timeout: Infinity };
 
 const NOTHING = new Uint8Array();
+
+/**
+ * Checks that tunnels lead through a server: that it is a supervisor.
+ *
+ * @throws {EnsembleError} if it is none, or cannot be reached.
+ */
+export async function requireSupervisor(
+  asker: Pick<Messaging, "ask">,
+  supervisor: string,
+): Promise<void> {
+  try {
+    await asker.ask(new ActorRef(supervisor, TUNNELS_ACTOR), { type: "ping" });
+  } catch (error) {
+    if (!(error instanceof EnsembleError) || error.code !== "UNKNOWN_ACTOR") throw error;
+    throw notSupervisor(supervisor, error);
+  }
+}
 
 /**
  * Opens a tunnel to a server on the host of a supervisor.
@@ -37,11 +57,9 @@ export async function openTunnel(
     return new TunnelStream(tunnels, { supervisor, tunnel });
   } catch (error) {
     if (!(error instanceof EnsembleError) || error instanceof DisconnectedError) throw error;
-    const why = error.code === "UNKNOWN_ACTOR"
-      ? "it is no supervisor, or one of an older version"
-      : error.message;
+    if (error.code === "UNKNOWN_ACTOR") throw notSupervisor(supervisor, error);
     const Kind = error instanceof ActorError ? ActorError : EnsembleError;
-    throw new Kind(`through ${supervisor}: ${why}`, { cause: error, code: error.code });
+    throw new Kind(`through ${supervisor}: ${error.message}`, { cause: error, code: error.code });
   }
 }
 

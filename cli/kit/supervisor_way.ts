@@ -4,7 +4,7 @@
  * @module
  */
 import type { ActorServer } from "../../runtime/server/actor_server.ts";
-import { openTunnel } from "../../supervisor/tunnel_stream.ts";
+import { openTunnel, requireSupervisor } from "../../supervisor/tunnel_stream.ts";
 import { Administrator } from "./administrator.ts";
 import type { PassphraseOptions } from "./prompts.ts";
 import { keepToHostOf } from "./servers.ts";
@@ -16,7 +16,7 @@ const CAPABILITY = "supervisor";
  * Has a console reach servers through a supervisor. Where capabilities are enforced, that takes the
  * administrators' key, for which a user is asked now, before the command begins its work.
  *
- * @throws {EnsembleError} if the supervisor cannot be reached, or does not take the key.
+ * @throws {EnsembleError} if the supervisor cannot be reached, is none, or does not take the key.
  */
 export async function reachThrough(
   console: ActorServer,
@@ -25,6 +25,8 @@ export async function reachThrough(
   const administrator = new Administrator(console, options);
   const elevating = <Result>(work: () => Promise<Result>) =>
     administrator.elevating(supervisor, CAPABILITY, work);
+  // A command that opens no tunnel, as one for the supervisor itself, would not notice otherwise.
+  await requireSupervisor(console.actors, supervisor);
   await elevating(() => Promise.resolve());
   keepToHostOf(console.actors, supervisor);
   console.goThrough({

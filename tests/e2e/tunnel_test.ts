@@ -71,7 +71,7 @@ Deno.test("with -s a command reaches a server through the supervisor of its host
   );
   assert.match(
     await ensemble.failure("ping", "-s", "web1", SUPERVISOR),
-    /^cannot reach supervisor-t1: through web1: it is no supervisor, or one of an older version$/,
+    /^web1 is not a host's supervisor: list them with gxensemble lookup --role supervisor$/,
   );
   assert.match(
     await ensemble.failure("ping", "-s", "supervisor-t2", "web1"),

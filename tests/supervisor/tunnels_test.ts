@@ -163,7 +163,7 @@ Deno.test("a server that is no supervisor refuses a tunnel", async () => {
   const client = await startThrough(ensemble, { supervisor: "plain" });
   await assert.rejects(
     client.connect("target"),
-    /^DisconnectedError: cannot reach target: through plain: it is no supervisor, or one of an older version$/,
+    /^DisconnectedError: cannot reach target: plain is not a host's supervisor: list them with gxensemble lookup --role supervisor$/,
   );
 });
 

@@ -57,3 +57,45 @@ Deno.test("shutdown with -s needs to know which servers, and -s takes the id of 
   assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /'-s, --supervisor <server-id>' .* not a server id/);
 });
+
+Deno.test("-s with a server that is not a supervisor fails in every command that has it", async () => {
+  await using running = await withHosts();
+  const { commands } = running;
+  const commandLines = [
+    ["ping", "-s", "near1", "near1"],
+    ["ping", "-s", "registry", "registry"],
+    ["ping", "-s", "near1", "near2"],
+    ["ping", "-s", "near1", "--all"],
+    ["eval", "-s", "near1", "near1", "1"],
+    ["status", "-s", "near1"],
+    ["status", "-s", "near1", "near1"],
+    ["top", "--once", "-s", "near1"],
+    ["list-servers", "-s", "near1"],
+    ["list-groups", "-s", "near1"],
+    ["list-actors", "-s", "near1", "near1"],
+    ["lookup", "-s", "near1", "near1"],
+    ["logs", "-s", "near1", "near1"],
+    ["repl", "-s", "near1", "near1"],
+    ["trace", "-s", "near1", "server@near1"],
+    ["profile", "-s", "near1", "--heap", "near1"],
+    ["publish", "-s", "near1", "group", "hello"],
+    ["drain", "-s", "near1", "near1"],
+    ["shutdown", "-s", "near1", "-f", "near1"],
+    ["control", "list-servers", "-s", "near1"],
+    ["control", "stop-server", "-s", "near1", "near2"],
+    ["control", "get-ensemble-config", "-s", "near1"],
+    ["control", "list-uploads", "-s", "near1"],
+  ];
+  for (const commandLine of commandLines) {
+    const { code, stdout, stderr } = await commands.run(...commandLine);
+    const id = commandLine[commandLine.indexOf("-s") + 1];
+    const what = commandLine.join(" ");
+    assert.deepEqual([code, stdout], [1, ""], what);
+    assert.equal(
+      stderr,
+      `gxensemble: error: ${id} is not a host's supervisor: list them with gxensemble lookup --role supervisor\n`,
+      what,
+    );
+  }
+  assert.equal((await commands.run("ping", "near1")).code, 0);
+});
