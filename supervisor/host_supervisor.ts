@@ -174,6 +174,10 @@ export class HostSupervisor {
       directory: places.server(server.id),
       outputDirectory: (id) => places.server(id),
       onChange: (report) => this.#changed(report),
+      onForgotten: (id) => {
+        this.#additions.delete(id);
+        this.#tellStatus();
+      },
       checkHealth: (id, signal) => this.#checkHealth(id, signal),
       isUpElsewhere: (id) => this.#isUpElsewhere(id),
       canSeeUp: () => this.#isRegistered,
@@ -227,10 +231,14 @@ export class HostSupervisor {
   }
 
   #changed({ id, state }: ServerReport): void {
-    this.#options.notification?.status(describeServers(this.#processes?.list ?? []));
+    this.#tellStatus();
     if (state !== "starting") return;
     if (id === REGISTRY_ID) void this.#seekRegistry();
     else this.#noticeUp(id);
+  }
+
+  #tellStatus(): void {
+    this.#options.notification?.status(describeServers(this.#processes?.list ?? []));
   }
 
   /** Looks until the registry of this host answers, or is not starting any more. */
@@ -379,12 +387,6 @@ export class HostSupervisor {
       );
     }
     this.#additions.set(id, addition);
-    this.processes.configure(this.#plans(this.#configuration));
-  }
-
-  /** Forgets servers that operators added. Those that run are stopped. */
-  remove(ids: readonly string[]): void {
-    for (const id of ids) this.#additions.delete(id);
     this.processes.configure(this.#plans(this.#configuration));
   }
 

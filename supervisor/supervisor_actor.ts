@@ -76,18 +76,11 @@ function serverHandlers(
   supervisor: HostSupervisor,
   guarded: Guard,
 ): HandlersOf<SupervisedServerHandlers> {
-  const shown = (report: ServerReport) => describeReport(report, supervisor);
+  const shown = (report: ServerReport) => describeReport(report, supervisor.roleOf(report.id));
   const now = (id: string) => shown(supervisor.processes.report(id));
   const up = async (id: string, wait: number | undefined) => {
     await waited(wait, (signal) => supervisor.processes.whenUp(id, signal), {
       describe: () => `${id} is not up after`,
-      report: () => supervisor.processes.report(id),
-    });
-    return now(id);
-  };
-  const stopped = async (id: string, wait: number | undefined) => {
-    await waited(wait, (signal) => supervisor.processes.whenStopped(id, signal), {
-      describe: () => `${id} has not stopped after`,
       report: () => supervisor.processes.report(id),
     });
     return now(id);
@@ -119,8 +112,13 @@ function serverHandlers(
       guarded(context, "stop-server", {
         details: { server: id, operator: by },
         async work() {
-          await supervisor.processes.stop(id, { by, draining: draining(drain) });
-          return await stopped(id, wait);
+          const role = supervisor.roleOf(id);
+          const server = await supervisor.processes.stop(id, { by, draining: draining(drain) });
+          await waited(wait, (signal) => server.whenStopped(signal), {
+            describe: () => `${id} has not stopped after`,
+            report: () => server.report,
+          });
+          return describeReport(server.report, role);
         },
       }),
 
@@ -237,18 +235,16 @@ async function startWorkers(
     else if (!["stopping", "stopped", "failed"].includes(processes.report(id).state)) continue;
     started.push(id);
   }
-  for (const id of started) await processes.start(id);
-  for (const { id } of surplus) await processes.stop(id, { by, draining: draining(drain) });
+  // All orders at once: a worker that has stopped meanwhile would be forgotten.
+  const orders = surplus.map(({ id }) => processes.stop(id, { by, draining: draining(drain) }));
+  await Promise.all(started.map((id) => processes.start(id)));
+  const stopping = await Promise.all(orders);
   const stopped = surplus.map(({ id }) => id);
-  const gone = surplus.map(async ({ id, added }) => {
-    // This fails if another operator starts it meanwhile. Then it is kept.
-    await processes.whenStopped(id);
-    // A worker that was only added is forgotten.
-    if (added) supervisor.remove([id]);
-  });
-  void Promise.allSettled(gone);
   const ready = (signal: AbortSignal) =>
-    Promise.all([...started.map((id) => processes.whenUp(id, signal)), ...gone]);
+    Promise.all([
+      ...started.map((id) => processes.whenUp(id, signal)),
+      ...stopping.map((server) => server.whenStopped(signal)),
+    ]);
   await waited(wait, ready, { describe: () => `the workers are not all up after` });
   return { started, stopped };
 }
@@ -278,12 +274,12 @@ async function waited(
 /** What operators see of a server. */
 function describeReport(
   { reason, lastExit, upSince: _, ...report }: ServerReport,
-  supervisor: HostSupervisor,
+  role: string | undefined,
 ): SupervisedServer {
   const short = (text: string | undefined) => text && shorten(text, MAX_REASON);
   return {
     ...report,
-    role: supervisor.roleOf(report.id),
+    role,
     reason: short(reason),
     lastExit: lastExit && { ...lastExit, reason: short(lastExit.reason) },
   };

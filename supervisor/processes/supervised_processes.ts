@@ -54,6 +54,11 @@ export interface SupervisedProcessesOptions {
   readonly outputDirectory: (id: string) => string;
   /** Told what has changed about a server. */
   readonly onChange?: ((report: ServerReport) => void) | undefined;
+  /**
+   * Told that a server which operators added, and then stopped, is forgotten. It is to be left out of
+   * what {@linkcode SupervisedProcesses.configure} gets.
+   */
+  readonly onForgotten?: ((id: string) => void) | undefined;
   /** Checks the health of a server, for plans with `health`. Throws if it is not healthy. */
   readonly checkHealth?: ((id: string, signal: AbortSignal) => Promise<void>) | undefined;
   /**
@@ -84,6 +89,9 @@ export interface Order {
   /** Lets the server finish its work first. Default: it is stopped at once. */
   readonly draining?: Draining | undefined;
 }
+
+/** A server that was ordered to stop. */
+export type StoppingServer = Pick<SupervisedServer, "report" | "whenStopped">;
 
 /** How all servers are stopped. */
 export interface StopAllOptions {
@@ -146,9 +154,10 @@ export class SupervisedProcesses {
       endStart: (id) => this.#endStart(id),
       hasDependents: (id) => this.#hasDependents(id),
       changed: (report) => this.#changed(report),
-      forget: (id) => {
+      forget: ({ id, isRetired, record }) => {
         this.#servers.delete(id);
         this.#save();
+        if (!isRetired || record.rest?.cause === "ordered") options.onForgotten?.(id);
       },
       canSeeUp: options.canSeeUp ?? (() => true),
       shutDownBy: options.shutDownBy ?? (() => Promise.resolve(undefined)),
@@ -255,10 +264,17 @@ export class SupervisedProcesses {
     return this.#saved();
   }
 
-  /** Orders a server to stop, and to stay stopped, also after a boot of the host. */
-  stop(id: string, { by, draining }: Order): Promise<void> {
-    this.#server(id).stop(`stopped by ${by}`, draining);
-    return this.#saved();
+  /**
+   * Orders a server to stop, and to stay stopped, also after a boot of the host. One that operators
+   * added is forgotten as soon as it has stopped.
+   *
+   * @returns the server, which may be forgotten by then.
+   */
+  async stop(id: string, { by, draining }: Order): Promise<StoppingServer> {
+    const server = this.#server(id);
+    server.stop(`stopped by ${by}`, draining);
+    await this.#saved();
+    return server;
   }
 
   /** Orders a server to be stopped, if it runs, and to be started as it is configured now. */
@@ -329,7 +345,11 @@ export class SupervisedProcesses {
 
   /** Reads what a server has written to standard output and standard error. */
   async readOutput(id: string, query: OutputQuery = {}): Promise<OutputPart> {
-    return await this.#server(id).output.read(query);
+    // One that follows the output goes on when the server has been forgotten.
+    const output = query.after && !this.has(id)
+      ? new OutputFile(this.#options.outputDirectory(id))
+      : this.#server(id).output;
+    return await output.read(query);
   }
 
   /**

@@ -70,8 +70,8 @@ export interface ServerSurroundings {
   hasDependents(id: string): boolean;
   /** Tells what has changed. */
   changed(report: ServerReport): void;
-  /** Forgets the server. */
-  forget(id: string): void;
+  /** Forgets a server that is to run no more. */
+  forget(server: SupervisedServer): void;
   /** Whether it can be seen now that servers become up. */
   canSeeUp(): boolean;
   /** Who has shut the server down through the ensemble; undefined if its process ended otherwise. */
@@ -230,7 +230,10 @@ export class SupervisedServer {
     this.#wake();
   }
 
-  /** Orders it to stop, and to stay stopped. Without draining, one that drains stops at once. */
+  /**
+   * Orders it to stop, and to stay stopped; one that an operator added is forgotten then. Without
+   * draining, one that drains stops at once.
+   */
   stop(reason: string, draining?: Draining): void {
     this.#drain(draining);
     this.#change({ rest: this.#rest("stopped", reason, "ordered") });
@@ -394,10 +397,11 @@ export class SupervisedServer {
         this.isFinished = true;
         return this.#enter("stopped", "the supervisor ends");
       } else if (this.#record.rest) {
-        const { state, reason } = this.#record.rest;
+        const { state, reason, cause } = this.#record.rest;
         this.#enter(state, reason);
-        if (this.isRetired) {
-          this.#around.forget(this.id);
+        // What an operator has added, an operator takes away.
+        if (this.isRetired || cause === "ordered" && this.record.addition !== undefined) {
+          this.#around.forget(this);
           return;
         }
         await woken;

@@ -93,6 +93,27 @@ Deno.test("control start-workers starts workers, and stops those with the highes
   assert.equal(third, "... nothing to do: worker has 1 workers");
 });
 
+Deno.test("control stop-server forgets a server that was added, also over a restart of the supervisor", async () => {
+  await using host = await running();
+  await control(host, "start-server", "shop", "extra1", "an argument");
+  await control(host, "start-server", "shop", "extra2");
+  assert.ok((await listed(host)).has("extra1"));
+  assert.deepEqual(await control(host, "stop-server", "extra1"), ["... stopped extra1"]);
+  assert.deepEqual([...(await listed(host)).keys()].filter((id) => id.startsWith("extra")), [
+    "extra2",
+  ]);
+  // Also one that was shut down through the ensemble, and when the configuration is read again.
+  await host.ensemble.lines("shutdown", "extra2");
+  await eventually(async () => !(await listed(host)).has("extra2"));
+  await host.ask((supervisor) => supervisor.reload({ by: "me@t1" }));
+  await control(host, "restart");
+  await host.up("shop1");
+  assert.deepEqual([...(await listed(host)).keys()], ["registry", "shop1", "shop2"]);
+  const { gerbilPath } = host.ensemble.places;
+  const output = await Deno.readTextFile(`${gerbilPath}/ensemble/server/extra1/output.log`);
+  assert.match(output, /extra1 listens at/);
+});
+
 Deno.test("control get-server-log prints what a server has written, also one that has ended", async () => {
   await using host = await running();
   await control(host, "stop-server", "shop1");

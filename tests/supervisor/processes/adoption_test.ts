@@ -314,6 +314,45 @@ test("keeps what operators added", async () => {
   assert.deepEqual([...processes.additions], [["a", addition]]);
 });
 
+test("forgets what operators added once they have stopped it, also if a run did not come to that", async () => {
+  await using supervisor = new TestSupervisor();
+  const plans = ["a", "b"].map((id) => planOf(id, RUNS, { addition: { role: "shop" } }));
+  const forgotten: string[] = [];
+  const onForgotten = (id: string) => void forgotten.push(id);
+  const first = await supervisor.open({ onForgotten });
+  first.configure([...plans, planOf("c", RUNS)]);
+  for (const id of ["a", "b", "c"]) await first.whenUp(id);
+  const stopping = await first.stop("a", { by: "me@host1" });
+  await stopping.whenStopped();
+  assert.equal(stopping.report.reason, "stopped by me@host1");
+  assert.equal(first.has("a"), false);
+  const end = await first.readOutput("a", { after: { file: "0", offset: 0 } });
+  assert.match(new TextDecoder().decode(end.bytes), /runs/);
+  // The run ends while the other still stops.
+  void first.stop("b", { by: "me@host1" });
+  void first.stop("c", { by: "me@host1" });
+  await supervisor.leave();
+  const second = await supervisor.open({ onForgotten });
+  assert.deepEqual([...second.additions.keys()].filter((id) => id !== "b"), []);
+  second.configure([...plans.filter(({ id }) => second.additions.has(id)), planOf("c", RUNS)]);
+  await second.whenStopped("c");
+  while (second.has("b")) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(second.list.map(({ id, state }) => [id, state]), [["c", "stopped"]]);
+  assert.deepEqual(forgotten, ["a", "b"]);
+  await supervisor.leave();
+  assert.equal((await supervisor.open()).additions.size, 0);
+});
+
+test("keeps what operators added and what failed", async () => {
+  await using supervisor = new TestSupervisor();
+  const processes = await supervisor.open();
+  processes.configure([planOf("a", "exit 2", { addition: { role: "shop" }, announcesUp: true })]);
+  await supervisor.until("a", ({ state }) => state === "failed");
+  assert.equal(processes.additions.size, 1);
+  await processes.stop("a", { by: "me@host1" });
+  while (processes.has("a")) await new Promise((resolve) => setTimeout(resolve, 20));
+});
+
 test("refuses to run twice with one directory", async () => {
   await using supervisor = new TestSupervisor();
   await supervisor.open();

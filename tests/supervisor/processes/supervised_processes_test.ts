@@ -23,6 +23,10 @@ test("starts a server, and stops it when an operator asks", async () => {
   const { pid, adopted, restarts } = processes.report("a");
   assert.deepEqual({ adopted, restarts }, { adopted: false, restarts: 0 });
   assert.deepEqual(await supervisor.processesOf("a"), [pid]);
+  // Before that, it has not told its shell what to do with the signal.
+  while (!(await supervisor.output("a")).includes("runs")) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
   processes.stop("a", { by: "me@host1" });
   await processes.whenStopped("a");
   const { state, reason, lastExit } = processes.report("a");
