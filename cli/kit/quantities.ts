@@ -1,5 +1,5 @@
 /**
- * Formats numbers with units, for people.
+ * Formats numbers with units, and numbers of names, for people.
  *
  * @module
  */
@@ -66,4 +66,14 @@ function withPrefix(value: number, units: readonly string[]): string {
   const digits = isRound ? `${Math.round(value)}` : value.toFixed(1);
   const unit = units[index]!;
   return unit.length > 1 || unit === "B" ? `${digits} ${unit}` : `${digits}${unit}`;
+}
+
+/** The maximum number of names in a message. */
+const MOST_NAMED = 10;
+
+/** Formats names, of many only some: `a, b and 12 more`. */
+export function formatNames(names: readonly string[]): string {
+  const more = names.length - MOST_NAMED;
+  if (more <= 0) return names.join(", ");
+  return `${names.slice(0, MOST_NAMED).join(", ")} and ${more} more`;
 }

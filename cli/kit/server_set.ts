@@ -19,6 +19,7 @@ import { OrderedResults } from "./ordered_results.ts";
 import { printError, printJson, printNotice } from "./output.ts";
 import { clearProgress, ProgressLine } from "./progress.ts";
 import type { PassphraseOptions } from "./prompts.ts";
+import { formatNames } from "./quantities.ts";
 import {
   AT_ONCE,
   type GroupServers,
@@ -113,7 +114,7 @@ export async function findSet(
   const idsOf = (some: readonly RegistryEntry[]) => some.map(({ id }) => id).sort();
   const lost = idsOf(entries.filter(({ state }) => state === "unreachable"));
   const running = idsOf(entries.filter(({ state }) => state !== "unreachable"));
-  const are = `${names(lost)} ${lost.length === 1 ? "is" : "are"} unreachable`;
+  const are = `${formatNames(lost)} ${lost.length === 1 ? "is" : "are"} unreachable`;
   if (running.length === 0) {
     const which = set === "all" ? "server" : `server with the role ${set.roles.join(" or ")}`;
     throw new EnsembleError(`no ${which} runs${lost.length > 0 ? `: ${are}` : ""}`);
@@ -161,9 +162,6 @@ const NOT_STARTED = "NOT_STARTED";
 
 /** Work for longer than this shows its progress, and the interval in which it is drawn, in ms. */
 const PROGRESS_DELAY = 1_000;
-
-/** The maximum number of servers that a message names. */
-const MOST_NAMED = 10;
 
 /** The same work, with its context. */
 type WorkInOne<Result> = Omit<ServerWork<Result>, "work"> & {
@@ -248,9 +246,11 @@ class WorkInSet<Result> {
     const all = this.#servers.length;
     const those = new Set(this.#failed); // In the order in which they failed.
     const failed = this.#servers.filter((server) => those.has(server));
-    const message = `failed in ${failed.length} of ${all} servers: ${names(failed)}`;
+    const message = `failed in ${failed.length} of ${all} servers: ${formatNames(failed)}`;
     const left = this.#servers.filter((server) => !this.#begun.has(server));
-    return left.length > 0 ? `${message}; not started in ${left.length}: ${names(left)}` : message;
+    return left.length > 0
+      ? `${message}; not started in ${left.length}: ${formatNames(left)}`
+      : message;
   }
 
   /**
@@ -296,15 +296,8 @@ class WorkInSet<Result> {
       const open = [...this.#begun].filter((server) => !this.#done.has(server));
       printError(
         `interrupted: ${this.#done.size} of ${this.#servers.length} servers are done` +
-          (open.length > 0 ? `; it may go on in ${names(open)}` : ""),
+          (open.length > 0 ? `; it may go on in ${formatNames(open)}` : ""),
       );
     });
   }
-}
-
-/** Names servers, of many only some. */
-function names(servers: readonly string[]): string {
-  const more = servers.length - MOST_NAMED;
-  if (more <= 0) return servers.join(", ");
-  return `${servers.slice(0, MOST_NAMED).join(", ")} and ${more} more`;
 }

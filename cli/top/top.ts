@@ -5,12 +5,15 @@
  */
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import type { BusyOrder } from "../../runtime/observation/busiest_protocol.ts";
+import { EnsembleError } from "../../runtime/errors.ts";
 import { stopLogging } from "../../runtime/home/logging.ts";
 import { hasReader } from "../../runtime/home/standard_stream.ts";
 import { escapeControls } from "../../runtime/safe_text.ts";
 import type { Administrator } from "../kit/administrator.ts";
 import { Observers } from "../kit/observers.ts";
 import { printText, usesColors } from "../kit/output.ts";
+import { formatNames } from "../kit/quantities.ts";
+import type { ServerReport } from "../kit/server_reports.ts";
 import type { ServerSet } from "../kit/server_set_options.ts";
 import { ACTOR_COLUMNS, describeServer } from "./actor_table.ts";
 import { Feed, type FeedOptions } from "./feed.ts";
@@ -115,6 +118,8 @@ class Repetition implements Disposable {
 /**
  * Prints servers, or the actors of one, as plain text: once, or again and again until the command is
  * stopped or its output has no reader.
+ *
+ * @throws {EnsembleError} after it has printed once, if a server did not answer.
  */
 export async function runAsText(
   options: TopOptions & { readonly once: boolean },
@@ -131,7 +136,8 @@ export async function runAsText(
     const began = performance.now();
     await feed.poll();
     printText(`${(opened ? actorBlock(feed, id!) : serverBlock(feed, options)).join("\n")}\n`);
-    if (once || !hasReader()) return;
+    if (once) return requireAnswers(feed, id);
+    if (!hasReader()) return;
     printText("\n");
     const rest = Math.max(0, interval - (performance.now() - began));
     await new Promise((resolve) => setTimeout(resolve, rest));
@@ -146,8 +152,8 @@ function serverBlock(feed: Feed, { order }: TopOptions): string[] {
 }
 
 function actorBlock(feed: Feed, id: string): string[] {
-  const report = feed.reports.find((each) => each.id === id);
-  const error = report?.error?.message ?? feed.busiest?.error;
+  const report = reportOf(feed, id);
+  const error = openedError(feed, id);
   const items = feed.busiest?.found?.busiest ?? [];
   const { headings, rows } = formatRows(ACTOR_COLUMNS, { items, width: Infinity });
   return [
@@ -155,6 +161,29 @@ function actorBlock(feed: Feed, id: string): string[] {
     ...report?.status ? describeServer(report.status).map((line) => escapeControls(line)) : [],
     ...error === undefined ? [headings, ...rows] : [escapeControls(error)],
   ];
+}
+
+function reportOf(feed: Feed, id: string): ServerReport | undefined {
+  return feed.reports.find((each) => each.id === id);
+}
+
+/** Why the opened server did not answer; undefined if it did. */
+function openedError(feed: Feed, id: string): string | undefined {
+  return reportOf(feed, id)?.error?.message ?? feed.busiest?.error;
+}
+
+/** Fails if a server did not answer. The reasons are in what was printed. */
+function requireAnswers(feed: Feed, opened: string | undefined): void {
+  if (opened !== undefined) {
+    if (openedError(feed, opened) === undefined) return;
+    throw new EnsembleError(`${opened} did not answer`);
+  }
+  const { reports } = feed;
+  const silent = reports.filter(({ error }) => error).map(({ id }) => id).sort();
+  if (silent.length === 0) return;
+  throw new EnsembleError(
+    `${silent.length} of ${reports.length} servers did not answer: ${formatNames(silent)}`,
+  );
 }
 
 function now(): string {

@@ -124,9 +124,14 @@ Deno.test("top prints plain text to a pipe, once, or again and again until it ha
   assert.match(lines[4]!, /^actor +state +mailbox +handled\/s +time /);
   assert.match(lines[5]!, /^deaf +running +3 +0 +/);
   const failed = await ensemble.run("top", "--once", "a,nosuch");
-  assert.equal(failed.code, 0);
+  assert.equal(failed.code, 1);
+  assert.match(failed.stdout, /^a +up /m);
   assert.match(failed.stdout, /^nosuch +no answer/m);
   assert.match(failed.stdout, /no server nosuch is registered/);
+  assert.equal(
+    failed.stderr,
+    "gxensemble: error: 1 of 2 servers did not answer: nosuch\n",
+  );
   const piped = ensemble.spawn("top", "--interval", "0.5");
   let blocks = 0;
   await eventually(() => {
@@ -135,4 +140,20 @@ Deno.test("top prints plain text to a pipe, once, or again and again until it ha
   }, "two blocks");
   piped.signal("SIGTERM");
   await piped.exit();
+});
+
+Deno.test("top --once exits with 1 when a server does not answer, after it has printed the others", async () => {
+  await using running = await twoServers();
+  const { ensemble, b } = running;
+  b.signal("SIGSTOP");
+  const all = await ensemble.run("top", "--once", "--timeout", "0.5");
+  const one = await ensemble.run("top", "--once", "--timeout", "0.5", "b");
+  b.signal("SIGCONT");
+  assert.equal(all.code, 1);
+  assert.match(all.stdout, /^b +no answer/m);
+  assert.match(all.stdout, /^a +up /m);
+  assert.equal(all.stderr, "gxensemble: error: 1 of 3 servers did not answer: b\n");
+  assert.equal(one.code, 1);
+  assert.match(one.stdout, /^\d\d:\d\d:\d\d b\n.*\bb\b/);
+  assert.equal(one.stderr, "gxensemble: error: b did not answer\n");
 });

@@ -5,6 +5,7 @@ import {
   formatCount,
   formatCounted,
   formatDelay,
+  formatNames,
   formatShare,
   formatWhole,
 } from "../../../cli/kit/quantities.ts";
@@ -28,6 +29,9 @@ Deno.test("quantities have at most three digits and a unit", () => {
   assert.deepEqual([0, 1, 1_234].map((count) => formatCounted(count, "server")), [
     ...["0 servers", "1 server", "1,234 servers"],
   ]);
+  const names = Array.from({ length: 12 }, (_, at) => `s${at}`);
+  assert.equal(formatNames(names.slice(0, 10)), "s0, s1, s2, s3, s4, s5, s6, s7, s8, s9");
+  assert.equal(formatNames(names), "s0, s1, s2, s3, s4, s5, s6, s7, s8, s9 and 2 more");
   assert.deepEqual([56, 4_000, 184_000, 93_784_000].map(formatAge), [
     ...["56ms", "4s", "3m 4s", "1d 2h"],
   ]);
