@@ -13,7 +13,11 @@ import { EnsembleError } from "../../runtime/errors.ts";
 import { hasAdminPrivateKey } from "../../runtime/pki/admin_key.ts";
 import { isThere } from "../../runtime/home/files.ts";
 import { findPlaces, type Places } from "../../runtime/home/paths.ts";
-import { type RotatedName, RotatedSecret } from "../../runtime/pki/rotated_secret.ts";
+import {
+  type RotatedName,
+  RotatedSecret,
+  type RotationState,
+} from "../../runtime/pki/rotated_secret.ts";
 import type { ActorServer } from "../../runtime/server/actor_server.ts";
 import { registryClient } from "../../runtime/server/registry_protocol.ts";
 import { shortFingerprint } from "../../runtime/server/credentials.ts";
@@ -22,6 +26,7 @@ import { withConsole } from "../kit/console.ts";
 import { printError, printJson, printLine, printNotice } from "../kit/output.ts";
 import type { ClientOptions } from "../kit/options.ts";
 import type { PassphraseOptions } from "../kit/prompts.ts";
+import { formatNames } from "../kit/quantities.ts";
 import type { RotationChoice } from "../kit/rotation_options.ts";
 import { Administrators } from "./administrators.ts";
 import { askAllServers, type ServerAnswer } from "./ensemble_servers.ts";
@@ -122,13 +127,19 @@ export class SecretRotation {
       this.#print({ step: "none", next: undefined, hosts: answers, servers });
       if (failed.length + notTold.length === 0) return;
       throw new EnsembleError(
-        `${names([...failed, ...notTold])} may still accept ${shortFingerprint(next)}: remove ` +
+        `${formatNames([...failed, ...notTold])} may still accept ${
+          shortFingerprint(next)
+        }: remove ` +
           `${this.#fileName()} there, and send SIGHUP to the servers`,
       );
     });
   }
 
-  /** Prints how far the rotation is, and changes nothing. */
+  /**
+   * Prints how far the rotation is, and changes nothing.
+   *
+   * @throws {EnsembleError} at the end, if a host or a server did not tell.
+   */
   async status(): Promise<void> {
     const { current, next } = await this.#secret.state();
     await this.#withConsole(async (console) => {
@@ -143,19 +154,16 @@ export class SecretRotation {
         ? "retiring"
         : "distributing";
       this.#print({ step, next, hosts, servers });
-      if (this.#options.json) return;
-      if (next === undefined) {
-        const fingerprint = current ?? "unknown, since there is none on this host";
-        printLine(`no rotation is under way; the fingerprint is ${fingerprint}`);
-      } else {
-        const done = step === "retiring" ? "giving the old one up" : "giving all the next one";
-        printLine(`a rotation is under way, ${done}: the next fingerprint is ${next}`);
-      }
+      if (!this.#options.json) printLine(describeStep(step, { current, next }));
       const goal = next ?? current ?? "";
       const words = next === undefined ? OUTSIDE_WORDS : WORDS;
-      this.#report(hosts, (host) => words[hostStanding(host, goal)]);
+      const silentHosts = this.#report(hosts, (host) => words[hostStanding(host, goal)]);
       const wanted = Object.keys(words) as Standing[];
-      this.#reportServers(servers, { next: goal, wanted, words });
+      const silent = this.#reportServers(servers, { next: goal, wanted, words });
+      const unknown = [...new Set([...silentHosts, ...silent])];
+      if (unknown.length === 0) return;
+      const kind = this.#options.name === "cookie" ? "cookie" : "key pair";
+      throw new EnsembleError(`it is not known which ${kind} ${formatNames(unknown)} can use`);
     });
   }
 
@@ -172,12 +180,12 @@ export class SecretRotation {
     const missing = [...failed, ...without, ...behind];
     if (missing.length === 0) return;
     if (this.#options.force) {
-      return printNotice(`going on without ${names(missing)}, since -f was given`);
+      return printNotice(`going on without ${formatNames(missing)}, since -f was given`);
     }
     this.#print({ step: "distributing", next, hosts: given, servers });
     throw new EnsembleError(
       `the old one stays valid: ${
-        names(missing)
+        formatNames(missing)
       } cannot do without it. Copy ${this.#secret.nextPath} to the hosts ` +
         `that do not have it, then run "${this.#command} --rotate" again, or with -f to give the old one up nevertheless`,
     );
@@ -202,7 +210,7 @@ export class SecretRotation {
       this.#print({ step: "retiring", next, hosts: using, servers });
       throw new EnsembleError(
         `${
-          names(left)
+          formatNames(left)
         } may still accept the old one: rename ${this.#fileName()} to ${name} there, then run ` +
           `"${this.#command} --rotate" again`,
       );
@@ -212,7 +220,7 @@ export class SecretRotation {
     if (unfinished.length > 0 && !force) {
       throw new EnsembleError(
         `the rotation is not finished on the hosts of ${
-          names(unfinished)
+          formatNames(unfinished)
         }: run "${this.#command} --rotate" again`,
       );
     }
@@ -222,7 +230,7 @@ export class SecretRotation {
     }
     await this.#secret.finish(next);
     this.#print({ step: "done", next, hosts: finished, servers });
-    if (left.length > 0) printNotice(`${names(left)} may still accept the old one`);
+    if (left.length > 0) printNotice(`${formatNames(left)} may still accept the old one`);
     this.#say(`the old one is given up; the new fingerprint is ${next}`);
   }
 
@@ -406,6 +414,15 @@ const OUTSIDE_WORDS: typeof WORDS = {
   unaffected: WORDS.unaffected,
 };
 
+function describeStep(step: Step, { current, next }: RotationState): string {
+  if (next === undefined) {
+    const fingerprint = current ?? "unknown, since there is none on this host";
+    return `no rotation is under way; the fingerprint is ${fingerprint}`;
+  }
+  const done = step === "retiring" ? "giving the old one up" : "giving all the next one";
+  return `a rotation is under way, ${done}: the next fingerprint is ${next}`;
+}
+
 function describeUse(host: HostAnswer): string {
   return host.secret?.current === undefined ? WORDS.unaffected : "uses the new one";
 }
@@ -414,13 +431,4 @@ function hostStanding({ secret }: HostAnswer, next: string): Standing {
   if (secret?.current === undefined) return "unaffected";
   if (secret.current === next) return "new";
   return secret.next === next ? "both" : "old";
-}
-
-/** The maximum number of servers that a message names. */
-const MOST_NAMED = 10;
-
-function names(all: readonly string[]): string {
-  const more = all.length - MOST_NAMED;
-  if (more <= 0) return all.join(", ");
-  return `${all.slice(0, MOST_NAMED).join(", ")} and ${more} more`;
 }

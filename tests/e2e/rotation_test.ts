@@ -165,6 +165,26 @@ Deno.test("cookie --abort gives a rotation up, until the new cookie is in use", 
   assert.match(await ensemble.failure("cookie", "--abort"), /the new one is in use already/);
 });
 
+Deno.test("cookie --status exits with 1 when a server does not answer", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const web1 = await ensemble.startServer("web1");
+  web1.signal("SIGSTOP");
+  const text = await ensemble.run("cookie", "--status", "--timeout", "0.5");
+  const json = await ensemble.run("cookie", "--status", "--timeout", "0.5", "--json");
+  web1.signal("SIGCONT");
+  for (const { code, stderr } of [text, json]) {
+    assert.equal(code, 1);
+    const [reason, last] = stderr.trimEnd().split("\n");
+    assert.match(reason!, /^gxensemble: error: web1: .* is stopped/);
+    assert.equal(last, "gxensemble: error: it is not known which cookie web1 can use");
+  }
+  assert.match(text.stdout, /^\.\.\. registry has it$/m);
+  assert.deepEqual(
+    JSON.parse(json.stdout).servers.map(({ server }: { server: string }) => server),
+    ["registry", "web1"],
+  );
+});
+
 Deno.test("cookie --rotate begins nothing when no registry answers", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.lines("cookie");
