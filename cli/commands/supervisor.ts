@@ -56,6 +56,9 @@ const OWN_OPTIONS = ["id", "log", "logFile", "logFormat", "listen", "announce", 
 const serviceOption = <Name extends string>(name: Name, what: string) =>
   new Option(name, what).default(false).helpGroup(SERVICE_OPTIONS);
 
+/** Set for the process that replaces this one, if this one was told to end meanwhile. */
+const ENDS_AT_ONCE = "GXENSEMBLE_SUPERVISOR_ENDS";
+
 /** Runs the supervisor of this host. */
 export function supervisorCommand(): CommandUnknownOpts {
   return new Command("supervisor")
@@ -138,7 +141,7 @@ async function runSupervisor(
   const { provideRuntime } = await import("../../runtime/ensemble/ensemble_server.ts");
   const { runServer } = await import("../../runtime/ensemble/run_server.ts");
   const { findPlaces } = await import("../../runtime/home/paths.ts");
-  const { onHangup } = await import("../../runtime/home/signals.ts");
+  const { onHangup, onSignal } = await import("../../runtime/home/signals.ts");
   const { hostName } = await import("../../runtime/wire/address.ts");
   const { ownCommand } = await import("../kit/own_command.ts");
   const { printNotice } = await import("../kit/output.ts");
@@ -159,11 +162,21 @@ async function runSupervisor(
   });
   const given = withConfiguration(options, { configuration: configuration.supervisor, command });
   provideRuntime(() => import("../../mod.ts"));
+  const endsAtOnce = Deno.env.get(ENDS_AT_ONCE) !== undefined;
+  Deno.env.delete(ENDS_AT_ONCE);
+  // A signal in the course of a restart concerns the servers, too, which the next process has.
+  using signals = new DisposableStack();
+  const endNext = () => {
+    if (supervisor.ending === "restart") Deno.env.set(ENDS_AT_ONCE, "1");
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) signals.use(onSignal(signal, endNext));
+  signals.use(onHangup("end", endNext));
   await runServer(options.id ?? supervisorId(host), async (server) => {
     using _reload = onHangup("reread", () => {
       void supervisor.reread(operatorName());
     });
     notification?.ready();
+    if (endsAtOnce) void server.stop();
     await supervisor.follow(server);
     await server.stopped;
   }, {

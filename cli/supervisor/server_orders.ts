@@ -28,7 +28,8 @@ export interface ServerOrder {
 }
 
 /**
- * Gives an order for servers. A failure of one is printed at once.
+ * Gives an order for servers. A failure of one is printed at once. A signal such as Ctrl-C ends the
+ * command, which says how far it has come.
  *
  * @throws {EnsembleError} the error of a single server; for several, which failed, and which were
  * left as they are.
@@ -40,9 +41,20 @@ export async function orderServers(
 ): Promise<void> {
   const done: string[] = [];
   const failed: string[] = [];
+  const begun: string[] = [];
   using _interrupt = onEndingSignal(() => {
-    const open = servers.length - done.length - failed.length;
-    if (open > 0) printError(`interrupted: ${describe(done)} done, ${open} left or under way`);
+    const isSettled = (id: string) => done.includes(id) || failed.includes(id);
+    const groups = {
+      done,
+      failed,
+      "under way": begun.filter((id) => !isSettled(id)),
+      "left as they are": servers.map(({ server }) => server.id).filter((id) =>
+        !begun.includes(id)
+      ),
+    };
+    const parts = Object.entries(groups)
+      .flatMap(([what, ids]) => ids.length > 0 ? [`${what}: ${ids.join(", ")}`] : []);
+    printError(`interrupted; ${parts.join("; ")}`);
   });
   for (let first = 0; first < servers.length; first += order.batch) {
     if (order.stopsAtFailure && failed.length > 0) break;
@@ -50,6 +62,7 @@ export async function orderServers(
     await inParallel(batch, {
       atOnce: order.batch,
       async work(owned) {
+        begun.push(owned.server.id);
         try {
           const result = await context.administrator.elevating(
             owned.supervisor,
@@ -79,8 +92,4 @@ export async function orderServers(
 function printResult(server: SupervisedServer, all: number, { json, print }: ServerOrder): void {
   if (json) printJson(supervisedToJson(server), { oneLine: all > 1 });
   else print(server);
-}
-
-function describe(ids: readonly string[]): string {
-  return ids.length === 0 ? "none" : ids.join(", ");
 }

@@ -268,6 +268,34 @@ Deno.test("control restart-server stops at the first server that does not come u
   assert.ok(lines.some((line) => line.includes("broken")), lines.join("\n"));
 });
 
+Deno.test("control restart-server that is interrupted begins no other server, and says how far it has come", async () => {
+  await using host = await running({
+    ...TWO,
+    servers: { ...TWO.servers, shop3: { role: "shop" } },
+  });
+  const before = await host.up("shop3");
+  // The second server never comes up again.
+  await host.ensemble.write(
+    "waiting.js",
+    `import { currentServer } from "@gxensemble/ensemble";
+     export async function main() {
+       if (currentServer().id === "shop2") currentServer().holdReady();
+       await currentServer().stopped;
+     }`,
+  );
+  for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
+    const command = host.ensemble.spawn("control", "restart-server", "--role", "shop");
+    await command.printed("... restarted shop1");
+    await host.server("shop2", ({ state }) => state === "starting");
+    command.signal(signal);
+    assert.equal(await command.exit(), code);
+    assert.deepEqual(command.log, [
+      "gxensemble: error: interrupted; done: shop1; under way: shop2; left as they are: shop3",
+    ]);
+  }
+  assert.equal((await host.up("shop3")).pid, before.pid);
+});
+
 Deno.test("control asks the supervisor of its own host while the registry is down", async () => {
   const id = supervisorId(hostLabel(hostName()));
   await using host = await SupervisedHost.with(TWO, { id });

@@ -149,6 +149,33 @@ Deno.test("restartSupervisor replaces the process, which takes its servers over 
   assert.equal(await supervisor.exit(), 0);
 });
 
+Deno.test("supervisor that gets SIGTERM while it is replaced ends with its servers", async () => {
+  // A server that ignores the signal is still being stopped, which holds up the restart.
+  const stubborn = { executable: "stubborn.sh", plain: true, stop: { killAfter: "60s" } };
+  await using host = await SupervisedHost.with({
+    ...TWO,
+    roles: { ...TWO.roles, stubborn },
+    servers: { ...TWO.servers, stubborn1: { role: "stubborn" } },
+  });
+  const script = `${host.ensemble.places.gerbilPath}/ensemble/stubborn.sh`;
+  await Deno.writeTextFile(
+    script,
+    "#!/bin/sh\ntrap '[ -e asked ] && exit 0; touch asked' TERM\nwhile :; do sleep 0.1; done\n",
+  );
+  await Deno.chmod(script, 0o755);
+  const supervisor = await host.start();
+  const pids = [];
+  for (const id of ["registry", "shop1", "shop2", "stubborn1"]) pids.push((await host.up(id)).pid!);
+  await host.ask(async (each) => {
+    await each.stop({ id: "stubborn1", by: "me@t1" });
+    await each.restartSupervisor({ by: "me@t1" });
+    supervisor.signal("SIGTERM");
+  });
+  assert.equal(await supervisor.exit(), 0);
+  assert.equal(supervisor.matching(/ is adopted: /).length, 4);
+  assert.deepEqual(pids.filter(runs), []);
+});
+
 Deno.test("supervisor restarts a server whose health expression is not true, with administrators, too", async () => {
   await using host = await SupervisedHost.with({
     registry: true,
