@@ -56,12 +56,14 @@ export async function planConfiguration(
       `there is no ${path}: name a module to run, or make a configuration with gxensemble config init`,
     );
   }
-  const { configuration, problems } = await readConfiguration(path, {
+  const { configuration, problems, files: named } = await readConfiguration(path, {
     directory: dirname(path),
     host: EVERY_HOST,
+    servers: ids,
   });
   if (!configuration) {
-    return { servers: [], files: [path], error: wrongConfiguration(path, problems).message };
+    const error = wrongConfiguration(path, problems).message;
+    return { servers: [], files: [path, ...named], error };
   }
   const { servers } = configuration;
   const known = new Set(servers.map(({ id }) => id));

@@ -96,6 +96,8 @@ class Development {
   #planMarks = "";
   /** What is wrong with the newest plan, so that the one before applies. */
   #planError: string | undefined;
+  /** The files of the newest plan, if it is wrong: it may be right when one of them changes. */
+  #wrongFiles: readonly string[] = [];
   /** The servers to start as soon as those are up that they need. */
   readonly #wanted = new Set<DevelopmentServer>();
   #startTimer: ReturnType<typeof setTimeout> | undefined;
@@ -287,6 +289,7 @@ class Development {
   }
 
   async #takePlan(plan: DevelopmentPlan): Promise<void> {
+    this.#wrongFiles = plan.error === undefined ? [] : plan.files;
     if (plan.error !== undefined) {
       this.#refusePlan(plan.error);
       return this.#watchFiles();
@@ -585,7 +588,7 @@ class Development {
   }
 
   #watchFiles(): void {
-    const files = new Set(this.#plan.files);
+    const files = new Set([...this.#plan.files, ...this.#wrongFiles]);
     for (const program of this.#programs.values()) {
       for (const path of program.files) files.add(path);
     }

@@ -264,8 +264,17 @@ export interface SupervisorConfiguration {
 /** In place of a host, for reading a configuration where no process of it runs: their files are not there. */
 export const NO_HOST = "-";
 
-/** In place of a host, for reading a configuration where the processes of all hosts run. */
+/**
+ * In place of a host, for reading a configuration for development: the servers of all hosts run here,
+ * without the registry, the supervisors, and what {@linkcode ReadingOptions.servers} leaves out.
+ */
 export const EVERY_HOST = "*";
+
+/** The fields of a server that do not apply where the servers of {@linkcode EVERY_HOST} run. */
+export const HOST_FIELDS: ReadonlySet<string> = new Set([
+  ...["announce", "capabilities", "health", "host", "listen", "memoryLimit", "output", "registry"],
+  ...["restart", "start", "user"],
+]);
 
 /** Whether a process belongs to a host, which is named by the first label of its name. */
 export function runsOn({ hosts }: Pick<ProcessConfiguration, "hosts">, host: string): boolean {
@@ -309,6 +318,8 @@ export interface ConfigurationReading {
   readonly hash: string;
   /** All that is wrong or doubtful, in the order of the file. */
   readonly problems: readonly ConfigurationProblem[];
+  /** The files that it names and that were looked at, absolute paths; they may be missing. */
+  readonly files: readonly string[];
 }
 
 /** How a configuration is read. */
@@ -318,6 +329,8 @@ export interface ReadingOptions {
    * of this host.
    */
   readonly host?: string | undefined;
+  /** For {@linkcode EVERY_HOST}, the ids of the servers that run. Default: all that are enabled. */
+  readonly servers?: readonly string[] | undefined;
   /** The environment for `${NAME}`. Default: that of this process. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
   /** The directory of the ensemble's state, for uploads. Default: that of this process. */

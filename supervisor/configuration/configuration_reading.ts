@@ -13,6 +13,8 @@ import { hostName } from "../../runtime/wire/address.ts";
 import {
   type ConfigurationProblem,
   type ConfigurationReading,
+  EVERY_HOST,
+  HOST_FIELDS,
   hostLabel,
   MAX_CONFIGURATION,
   NO_HOST,
@@ -23,7 +25,7 @@ import { ConfigurationDocument, type FieldPath } from "./document.ts";
 import { FILE_SHAPE, type FileValue } from "./fields.ts";
 import { checkFiles } from "./file_checks.ts";
 import { type NamedServer, namedServers } from "./inheritance.ts";
-import { checkReferences, isHere } from "./reference_checks.ts";
+import { type CheckedFile, checkReferences, isHere } from "./reference_checks.ts";
 import { registryFields, resolveConfiguration, ServerTable } from "./resolution.ts";
 import { requireUnchangeable } from "./process_environment.ts";
 import { readAs } from "./shapes.ts";
@@ -50,24 +52,29 @@ export async function readConfiguration(
  */
 export async function parseConfiguration(
   text: string,
-  { path, host, environment, directory }: ReadingOptions & { readonly path: string },
+  { path, host, servers: ids = [], environment, directory }: ReadingOptions & {
+    readonly path: string;
+  },
 ): Promise<ConfigurationReading> {
   const document = new ConfigurationDocument(text);
   const variables = new Variables(environment ?? Deno.env.toObject());
   const own = host ?? hostLabel(hostName());
   const file = readFile(document, variables);
+  let files: string[] = [];
   if (file && checkCount(document, file)) {
     const servers = namedServers(file);
     const table = new ServerTable(servers);
-    const checked = { file, servers, table, host: own, document };
-    variables.reportUnset(document, (place) => matters(place, { file, servers, host: own }));
+    const here = servers.filter((server) => runsHere(server, { host: own, ids }));
+    const checked = { file, servers, here, table, host: own, document };
+    variables.reportUnset(document, (place) => matters(place, checked));
     checkReferences(checked);
-    await checkFiles(checked, path);
+    files = await checkFiles(checked, path);
   }
   return {
     text,
     hash: createHash("sha256").update(text).digest("hex"),
     problems: document.problems,
+    files,
     configuration: file && !document.isWrong
       ? resolveConfiguration(file, { path, directory: directory ?? findPlaces().directory })
       : undefined,
@@ -114,25 +121,35 @@ function checkCount(
   return false;
 }
 
+/** Whether a server runs where the configuration is read. */
+function runsHere(
+  { id, own, hosts }: NamedServer,
+  { host, ids }: { readonly host: string; readonly ids: readonly string[] },
+): boolean {
+  if (host !== EVERY_HOST) return isHere(hosts, host);
+  return ids.length > 0 ? ids.includes(id) : own.enabled !== false;
+}
+
 /**
  * Whether a variable that is not set matters: a field of a server of another host is expanded there.
- * Where a server runs has to be known everywhere.
+ * Where a server runs has to be known on every host.
  */
 function matters(
-  [section, name, field]: FieldPath,
-  { file, servers, host }: {
-    readonly file: FileValue;
-    readonly servers: readonly NamedServer[];
-    readonly host: string;
-  },
+  [section, name, field, part]: FieldPath,
+  { file, servers, here, host }: CheckedFile,
 ): boolean {
+  if (host === EVERY_HOST) {
+    if (section === "registry" || section === "supervisor") return false;
+    if (HOST_FIELDS.has(String(field)) || field === "log" && part !== "level") return false;
+  }
   if (field === "host" || (section === "registry" && name === "host")) return true;
   if (section === "supervisor") return host !== NO_HOST;
   if (section === "registry") return isHere(registryFields(file.registry)?.host, host);
   const users = servers.filter(({ path, role }) =>
     section === "roles" ? role === name : path[0] === section && path[1] === name
   );
-  return users.length === 0 || users.some(({ hosts }) => isHere(hosts, host));
+  if (users.length === 0) return host !== EVERY_HOST;
+  return users.some((user) => here.includes(user));
 }
 
 async function readText(path: string): Promise<string> {

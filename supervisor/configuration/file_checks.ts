@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { readSecretFile } from "../../runtime/home/files.ts";
 import { findAccount } from "./account.ts";
-import { NO_HOST } from "./configuration.ts";
+import { EVERY_HOST, NO_HOST } from "./configuration.ts";
 import type { FieldPath } from "./document.ts";
 import { readVariableFile } from "./process_environment.ts";
 import type { RegistryValue, RoleValue } from "./fields.ts";
@@ -28,16 +28,17 @@ interface NamedFile {
   readonly kind: FileKind;
 }
 
-/** Checks the files of all processes that run on this host, and of roles that no server has. */
-export async function checkFiles(checked: CheckedFile, path: string): Promise<void> {
-  const { file, servers, host } = checked;
-  if (host === NO_HOST) return;
+/**
+ * Checks the files of all processes that run on this host, and of roles that no server has; for
+ * development, only those of the servers that run. Returns their paths.
+ */
+export async function checkFiles(checked: CheckedFile, path: string): Promise<string[]> {
+  const { file, servers, here, host } = checked;
+  if (host === NO_HOST) return [];
   const files = new FileChecks(checked, dirname(path));
+  for (const server of here) await files.check(server.merged, (field) => placeOf(server, field));
+  if (host === EVERY_HOST) return files.paths;
   const used = new Set(servers.map(({ role }) => role));
-  for (const server of servers) {
-    if (!isHere(server.hosts, host)) continue;
-    await files.check(server.merged, (field) => placeOf(server, field));
-  }
   for (const [name, role] of Object.entries(file.roles ?? {})) {
     if (used.has(name)) continue;
     await files.check(mergeRole(role, {}), (field) => ["roles", name, ...field]);
@@ -48,6 +49,7 @@ export async function checkFiles(checked: CheckedFile, path: string): Promise<vo
   }
   const { httpToken } = file.supervisor ?? {};
   await files.check({ httpToken } as RoleValue, (field) => ["supervisor", ...field]);
+  return files.paths;
 }
 
 /** Remembers what it found, since servers of one role have the same files. */
@@ -55,27 +57,34 @@ class FileChecks {
   readonly #checked: CheckedFile;
   readonly #base: string;
   readonly #faults = new Map<string, Promise<string | undefined>>();
+  readonly #paths = new Set<string>();
 
   constructor(checked: CheckedFile, base: string) {
     this.#checked = checked;
     this.#base = base;
   }
 
+  /** The files that were looked at. */
+  get paths(): string[] {
+    return [...this.#paths];
+  }
+
   async check(
     fields: RoleValue | RegistryValue,
     place: (field: FieldPath) => FieldPath,
   ): Promise<void> {
-    const { document } = this.#checked;
+    const { document, host } = this.#checked;
     const directory = workingDirectoryOf(fields, this.#base);
     for (const { path, field, kind } of filesOf(fields)) {
       // An unset variable is reported where it matters.
       if (path.includes("${")) continue;
       const absolute = absoluteFrom(kind === "directory" ? this.#base : directory, path);
+      this.#paths.add(absolute);
       const fault = await this.#faultOf(absolute, kind);
       if (fault !== undefined) document.error(place(field), fault);
     }
     const { user } = fields;
-    if (user === undefined || user.includes("${")) return;
+    if (user === undefined || user.includes("${") || host === EVERY_HOST) return;
     const fault = await this.#remember(`user ${user}`, () => findUserFault(user));
     if (fault !== undefined) document.error(place(["user"]), fault);
   }

@@ -30,9 +30,11 @@ export interface CheckedFile {
   readonly file: FileValue;
   /** Its servers. */
   readonly servers: readonly NamedServer[];
+  /** Those that run where the file is read. */
+  readonly here: readonly NamedServer[];
   /** Their ids. */
   readonly table: ServerTable;
-  /** The first label of this host's name. */
+  /** The first label of this host's name, or what stands in its place. */
   readonly host: string;
   /** Takes the problems. */
   readonly document: ConfigurationDocument;
@@ -376,12 +378,21 @@ function checkHttp(document: ConfigurationDocument, { merged, place }: PlacedFie
 }
 
 /** Two servers of a host cannot listen at one address. */
-function checkEndpoints({ file, servers, host, document }: CheckedFile): void {
-  // It is about one host.
-  if (host === EVERY_HOST) return;
-  const taken = new Map<string, string>();
+function checkEndpoints({ file, here, host, document }: CheckedFile): void {
+  const taken = new Map<string, { readonly ids: Set<string>; place: FieldPath }>();
+  const claim = (id: string, { key, place }: { key: string; place: FieldPath }) => {
+    const claims = taken.get(key);
+    if (!claims) {
+      taken.set(key, { ids: new Set([id]), place });
+    } else if (!claims.ids.has(id)) {
+      // It is told where it is first wrong.
+      if (claims.ids.size === 1) claims.place = place;
+      claims.ids.add(id);
+    }
+  };
   const take = (id: string, { merged, place }: PlacedFields) => {
-    for (const text of merged.listen ?? []) {
+    // For development, servers listen for others only on their sockets.
+    for (const text of host === EVERY_HOST ? [] : merged.listen ?? []) {
       for (const address of readable(() => parseAddresses(text)) ?? []) {
         if (address.kind !== "unix" && address.port === 0) continue;
         const key = address.kind === "unix" ? formatAddressUrl(address) : formatEndpoint(address);
@@ -393,31 +404,37 @@ function checkEndpoints({ file, servers, host, document }: CheckedFile): void {
     if (!address || address.port === 0) return;
     claim(id, { key: formatEndpoint(address), place: place(["http"]) });
   };
-  const claim = (id: string, { key, place }: { key: string; place: FieldPath }) => {
-    const other = taken.get(key);
-    if (other === undefined) taken.set(key, id);
-    else if (other !== id) {
-      document.error(place, `${other} and ${id} would both listen at ${key} on this host`);
-    }
-  };
   const registry = registryFields(file.registry);
   if (registry && isHere(registry.host, host)) {
     take(REGISTRY_ID, { merged: registry, place: (field) => ["registry", ...field] });
   }
-  take("the supervisor", {
-    merged: file.supervisor ?? {},
-    place: (field) => ["supervisor", ...field],
-  });
-  for (const server of servers) {
-    if (server.own.enabled === false || !isHere(server.hosts, host)) continue;
+  if (host !== EVERY_HOST) {
+    take("the supervisor", {
+      merged: file.supervisor ?? {},
+      place: (field) => ["supervisor", ...field],
+    });
+  }
+  for (const server of here) {
+    if (server.own.enabled === false && host !== EVERY_HOST) continue;
     take(server.id, { merged: server.merged, place: (field) => placeOf(server, field) });
+  }
+  const advice = host === EVERY_HOST
+    ? ", where gxensemble dev runs the servers of all hosts: give each a port of its own, or name " +
+      "the servers to run"
+    : "";
+  for (const [key, { ids, place }] of taken) {
+    if (ids.size === 1) continue;
+    const [first, second, ...others] = ids;
+    const who = others.length === 0
+      ? `${first} and ${second} would both`
+      : `${[...ids].join(", ")} would all`;
+    document.error(place, `${who} listen at ${key} on this host${advice}`);
   }
 }
 
 /** Whether hosts include this one; undefined is every host. */
 export function isHere(hosts: string | readonly string[] | undefined, host: string): boolean {
-  if (host === NO_HOST) return false;
-  if (host === EVERY_HOST) return true;
+  if (host === NO_HOST || host === EVERY_HOST) return false;
   return hosts === undefined || [hosts].flat().includes(host);
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { freePort } from "../free_port.ts";
 import { CTRL_C, Terminal } from "../terminal.ts";
 import { RunningEnsemble, type RunningProcess } from "./running_ensemble.ts";
 
@@ -390,6 +391,40 @@ Deno.test("dev waits until a configuration is valid that was wrong when it began
   const far = { role: "worker", host: "elsewhere", args: ["${NOT_SET_HERE}"] };
   await project.write({ "ensemble.jsonc": configuration("first", { far }) });
   await shown(dev, /servers\.far\.args\[0\]: the environment variable NOT_SET_HERE is not set/);
+  dev.signal("SIGINT");
+  assert.equal(await dev.exit(), 0);
+});
+
+Deno.test("dev waits only for files that it uses, wherever they are", async () => {
+  const text = (http: number) =>
+    configuration("first", {
+      one: { role: "worker", http, httpToken: "secrets/token", host: "host1" },
+      two: { role: "worker", http, httpToken: "secrets/token", host: "host2" },
+    }).replace('"registry":{', '"registry":{"http":0,"httpToken":"none",')
+      .replace('"roles":', '"supervisor":{"http":0,"httpToken":"none"},"roles":');
+  const port = freePort();
+  await using project = await Project.make({
+    "state/ensemble.jsonc": text(port),
+    "state/worker.js": WORKER,
+    "state/step.js": STEP,
+    "state/secrets/other": "",
+  });
+  const dev = project.develop(project.path("state"));
+  await shown(dev, /3 errors in \S+ensemble\.jsonc:$/);
+  await shown(
+    dev,
+    new RegExp(`one and two would both listen at 127\\.0\\.0\\.1:${port} on this host`),
+  );
+  await project.write({ "state/ensemble.jsonc": text(0) });
+  await shown(dev, /2 errors in \S+ensemble\.jsonc:$/);
+  await shown(dev, /servers\.two\.httpToken: there is no file \S+secrets\/token$/);
+  await project.ensemble.write(
+    "state/secrets/token",
+    "0123456789abcdef0123456789abcdef\n",
+    { mode: 0o600 },
+  );
+  await shown(dev, /two is up/);
+  await shown(dev, /one is up/);
   dev.signal("SIGINT");
   assert.equal(await dev.exit(), 0);
 });

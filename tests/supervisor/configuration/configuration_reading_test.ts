@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@^4.10.2";
 import {
   formatProblem,
+  parseConfiguration,
   readConfiguration,
   wrongConfiguration,
 } from "../../../supervisor/configuration/configuration_reading.ts";
-import { MAX_CONFIGURATION } from "../../../supervisor/configuration/configuration.ts";
+import { EVERY_HOST, MAX_CONFIGURATION } from "../../../supervisor/configuration/configuration.ts";
 import { ConfigurationDirectory } from "./configuration_directory.ts";
 import { MISTAKES } from "./mistakes.ts";
 
@@ -214,6 +215,82 @@ Deno.test("parseConfiguration looks at files and variables only of servers of th
     "registry.storeCa",
     "registry.listen[0]",
   ]);
+});
+
+/** Reads a configuration as `gxensemble dev` does. */
+async function readForDevelopment(
+  directory: ConfigurationDirectory,
+  { file, servers }: { readonly file: object; readonly servers?: readonly string[] },
+) {
+  const { problems, files } = await parseConfiguration(JSON.stringify(file), {
+    path: directory.file,
+    host: EVERY_HOST,
+    servers,
+    environment: {},
+    directory: directory.path,
+  });
+  const found = problems.filter(({ severity }) => severity === "error")
+    .map(({ path, message }) => `${path}: ${message}`.replaceAll(directory.path, "<dir>"));
+  return { found, files: files.map((path) => path.replace(directory.path, "<dir>")) };
+}
+
+Deno.test("parseConfiguration looks for development only at what is used there", async () => {
+  using directory = new ConfigurationDirectory();
+  const file = {
+    registry: { host: "${HOST}", http: 0, httpToken: "none", storePasswordFile: "none" },
+    supervisor: { http: 0, httpToken: "none", listen: ["tcp://${ADDRESS}:1"] },
+    roles: {
+      shop: { module: "svc.ts", listen: ["tcp://${ADDRESS}:2"], log: { file: "${FILE}" } },
+      unused: { module: "none.ts", args: ["${NAME}"] },
+    },
+    servers: {
+      a: { role: "shop", host: "${HOST}", user: "no-such-user", memoryLimit: "${LIMIT}" },
+      off: {
+        role: "shop",
+        enabled: false,
+        http: 0,
+        httpToken: "secret.txt/none",
+        args: ["${ARG}"],
+      },
+    },
+  };
+  assert.deepEqual(await readForDevelopment(directory, { file }), {
+    found: [],
+    files: ["<dir>/svc.ts"],
+  });
+  const { found, files } = await readForDevelopment(directory, { file, servers: ["off"] });
+  assert.equal(found.length, 2, found.join("\n"));
+  assert.match(found[0]!, /^servers\.off\.httpToken: /);
+  assert.match(found[1]!, /^servers\.off\.args\[0\]: the environment variable ARG is not set/);
+  assert.deepEqual(files, ["<dir>/svc.ts", "<dir>/secret.txt/none"]);
+});
+
+Deno.test("parseConfiguration reports servers of different hosts that would have one port in development", async () => {
+  using directory = new ConfigurationDirectory();
+  const file = {
+    registry: { http: 9100, host: "host1" },
+    supervisor: { http: 9100 },
+    roles: { shop: { module: "svc.ts", listen: ["tcp://127.0.0.1:4001"], http: 9100 } },
+    servers: {
+      a: { role: "shop", host: "host1" },
+      b: { role: "shop", host: "host2" },
+      c: { role: "shop", host: "host3", http: 9101 },
+      d: { role: "shop", host: "host3", http: "127.0.0.1:9101", enabled: false },
+      e: { role: "shop", host: "host4" },
+    },
+  };
+  const advice = " on this host, where gxensemble dev runs the servers of all hosts: give each a " +
+    "port of its own, or name the servers to run";
+  assert.deepEqual((await readForDevelopment(directory, { file })).found, [
+    `roles.shop.http: a, b, e would all listen at 127.0.0.1:9100${advice}`,
+  ]);
+  assert.deepEqual((await readForDevelopment(directory, { file, servers: ["c", "d"] })).found, [
+    `servers.d.http: c and d would both listen at 127.0.0.1:9101${advice}`,
+  ]);
+  assert.deepEqual(
+    (await readForDevelopment(directory, { file, servers: ["a", "c"] })).found,
+    [],
+  );
 });
 
 Deno.test("parseConfiguration reports a variable for a host that is not set", async () => {
