@@ -35,7 +35,8 @@ export async function start(program, { isMain, run }) {
     // First, because Deno soon hides which signals the process was started to ignore.
     const { keepIgnoringHangup } = await import("../runtime/home/signals.ts");
     keepIgnoringHangup();
-    Deno.exit(await run());
+    const { endProcess } = await import("../runtime/home/process_end.ts");
+    endProcess(await run());
   } catch (error) {
     if (!String(error).includes("identified a Unknown module")) throw error;
     end(

@@ -56,6 +56,7 @@ export class OtlpReceiver implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #end = new AbortController();
   #news = Promise.withResolvers<void>();
+  #spansWait = false;
 
   /** Listens on a free port. */
   constructor() {
@@ -64,6 +65,10 @@ export class OtlpReceiver implements AsyncDisposable {
       async (request) => {
         // deno-lint-ignore no-explicit-any -- the form of OTLP
         this.#take(await request.json() as any);
+        if (this.#spansWait && new URL(request.url).pathname === "/v1/traces") {
+          const { length } = this.points;
+          await this.until(() => this.points.length > length, "metrics after the spans");
+        }
         return Response.json({});
       },
     );
@@ -80,6 +85,11 @@ export class OtlpReceiver implements AsyncDisposable {
       OTEL_BLRP_SCHEDULE_DELAY: "100",
       OTEL_METRIC_EXPORT_INTERVAL: "500",
     };
+  }
+
+  /** From now on, spans are answered only when metrics have come after them. */
+  answerSpansAfterMetrics(): void {
+    this.#spansWait = true;
   }
 
   /** Waits until a function finds what it looks for in what has come. */

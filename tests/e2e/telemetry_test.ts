@@ -146,3 +146,33 @@ Deno.test("records of the log name their trace, and are sent if the console is r
   // Without telemetry of its own, the console shows the trace, too.
   assert.match((await ensemble.lines("logs", "web", "-n", "1")).join(), /trace_id=\w{32} span_id=/);
 });
+
+Deno.test("a server ends, and sends what is left, when metrics become due while it sends spans", async () => {
+  await using receiver = new OtlpReceiver();
+  await using ensemble = await RunningEnsemble.start();
+  Object.assign(ensemble.places.environment, receiver.environment("web"), {
+    // Its spans are sent when it ends.
+    OTEL_BSP_SCHEDULE_DELAY: "600000",
+  });
+  const server = await ensemble.startServer("web", [], FAILING);
+  await ensemble.failure("call", "orders@web", "add");
+  receiver.answerSpansAfterMetrics();
+  server.signal("SIGTERM");
+  assert.equal(await server.exit(), 0);
+  assert.ok(receiver.spans.some(({ name, kind }) => name === "orders/add" && kind === "server"));
+});
+
+Deno.test("a server ends when its collector accepts connections and does not answer", async () => {
+  // It accepts in its backlog.
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using ensemble = await RunningEnsemble.start();
+  Object.assign(ensemble.places.environment, {
+    OTEL_DENO: "true",
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${silent.addr.port}`,
+    OTEL_EXPORTER_OTLP_TIMEOUT: "500",
+    OTEL_METRIC_EXPORT_INTERVAL: "500",
+  });
+  const server = await ensemble.startServer("web", [], FAILING);
+  server.signal("SIGTERM");
+  assert.equal(await server.exit(), 0);
+});
