@@ -125,11 +125,10 @@ export class SecretRotation {
       const servers = await this.#ask(console, { administrators, reread: true });
       const notTold = this.#reportServers(servers, { next, wanted: ["old", "unaffected"] });
       this.#print({ step: "none", next: undefined, hosts: answers, servers });
-      if (failed.length + notTold.length === 0) return;
+      const left = distinct([...failed, ...notTold]);
+      if (left.length === 0) return;
       throw new EnsembleError(
-        `${formatNames([...failed, ...notTold])} may still accept ${
-          shortFingerprint(next)
-        }: remove ` +
+        `${formatNames(left)} may still accept ${shortFingerprint(next)}: remove ` +
           `${this.#fileName()} there, and send SIGHUP to the servers`,
       );
     });
@@ -160,7 +159,7 @@ export class SecretRotation {
       const silentHosts = this.#report(hosts, (host) => words[hostStanding(host, goal)]);
       const wanted = Object.keys(words) as Standing[];
       const silent = this.#reportServers(servers, { next: goal, wanted, words });
-      const unknown = [...new Set([...silentHosts, ...silent])];
+      const unknown = distinct([...silentHosts, ...silent]);
       if (unknown.length === 0) return;
       const kind = this.#options.name === "cookie" ? "cookie" : "key pair";
       throw new EnsembleError(`it is not known which ${kind} ${formatNames(unknown)} can use`);
@@ -177,17 +176,21 @@ export class SecretRotation {
     const servers = await this.#ask(console, { administrators, reread: true });
     const without = this.#reportServers(servers, { next, wanted: ["both", "new", "unaffected"] });
     const behind = this.#reportBehind(servers, next);
-    const missing = [...failed, ...without, ...behind];
+    const missing = distinct([...failed, ...without, ...behind]);
     if (missing.length === 0) return;
     if (this.#options.force) {
       return printNotice(`going on without ${formatNames(missing)}, since -f was given`);
     }
     this.#print({ step: "distributing", next, hosts: given, servers });
+    const steps = this.#nextSteps(missing, {
+      failed,
+      others: (where) => `copy ${this.#secret.nextPath} to the ${where}hosts that do not have it`,
+    });
     throw new EnsembleError(
-      `the old one stays valid: ${
-        formatNames(missing)
-      } cannot do without it. Copy ${this.#secret.nextPath} to the hosts ` +
-        `that do not have it, then run "${this.#command} --rotate" again, or with -f to give the old one up nevertheless`,
+      `the old one stays valid: ${formatNames(missing)} cannot do without it. ${
+        steps[0]!.toUpperCase()
+      }${steps.slice(1)}, ` +
+        "or with -f to give the old one up nevertheless",
     );
   }
 
@@ -205,24 +208,23 @@ export class SecretRotation {
     await this.#secret.use(next);
     const servers = await this.#ask(console, { administrators, reread: true });
     const accepting = this.#reportServers(servers, { next, wanted: ["new", "unaffected"] });
-    const left = [...failed, ...accepting];
+    const left = distinct([...failed, ...accepting]);
     if (left.length > 0 && !force) {
       this.#print({ step: "retiring", next, hosts: using, servers });
-      throw new EnsembleError(
-        `${
-          formatNames(left)
-        } may still accept the old one: rename ${this.#fileName()} to ${name} there, then run ` +
-          `"${this.#command} --rotate" again`,
-      );
+      const steps = this.#nextSteps(left, {
+        failed,
+        others: (where) =>
+          `rename ${this.#fileName()} to ${name} ${
+            where === "" ? "there" : `on the ${where}hosts`
+          }`,
+      });
+      throw new EnsembleError(`${formatNames(left)} may still accept the old one: ${steps}`);
     }
     const finished = await hosts.finish(next);
     const unfinished = this.#report(finished, () => undefined);
     if (unfinished.length > 0 && !force) {
-      throw new EnsembleError(
-        `the rotation is not finished on the hosts of ${
-          formatNames(unfinished)
-        }: run "${this.#command} --rotate" again`,
-      );
+      const steps = this.#nextSteps(unfinished, { failed: unfinished, others: () => "" });
+      throw new EnsembleError(`the new one is in use, but the rotation is not finished: ${steps}`);
     }
     if (name === "admin.pub") {
       const { removeNextAdminPrivateKey } = await import("../../runtime/pki/admin_key.ts");
@@ -387,6 +389,24 @@ export class SecretRotation {
     });
   }
 
+  /**
+   * What to do after a step that failed: first on the hosts whose own reasons were printed, then on
+   * those of the other servers.
+   */
+  #nextSteps(
+    left: readonly string[],
+    { failed, others }: {
+      readonly failed: readonly string[];
+      /** What to do there; `where` is "other " if some hosts failed. */
+      others(where: string): string;
+    },
+  ): string {
+    const mend = failed.length > 0 ? [`mend what failed on ${hostsOf(failed)}, see above`] : [];
+    const isRest = left.some((name) => !failed.includes(name));
+    const rest = isRest ? [others(failed.length > 0 ? "other " : "")] : [];
+    return `${[...mend, ...rest].join("; ")}, then run "${this.#command} --rotate" again`;
+  }
+
   #fileName(): string {
     return this.#secret.nextPath.split("/").at(-1)!;
   }
@@ -431,4 +451,13 @@ function hostStanding({ secret }: HostAnswer, next: string): Standing {
   if (secret?.current === undefined) return "unaffected";
   if (secret.current === next) return "new";
   return secret.next === next ? "both" : "old";
+}
+
+function hostsOf(supervisors: readonly string[]): string {
+  return `the ${supervisors.length === 1 ? "host" : "hosts"} of ${formatNames(supervisors)}`;
+}
+
+/** Names that may be those of servers and of the supervisors of their hosts, each once. */
+function distinct(names: readonly string[]): string[] {
+  return [...new Set(names)];
 }

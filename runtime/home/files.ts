@@ -215,6 +215,22 @@ export async function writeWhole(
 }
 
 /**
+ * Removes a file. It is removed on disk, too, when this resolves.
+ *
+ * @throws {Deno.errors.NotFound} if there is none.
+ * @throws {EnsembleError} if it cannot be removed, with the reason.
+ */
+export async function removeDurably(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+    await syncDirectoryOf(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw error;
+    throw new EnsembleError(`cannot remove ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/**
  * Waits until the directory of a file is on disk. Only then are created, moved and removed names
  * durable (fsync(2)).
  */

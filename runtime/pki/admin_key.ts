@@ -8,7 +8,7 @@ import {
   isThere,
   readRegularFile,
   readSecretFile,
-  syncDirectoryOf,
+  removeDurably,
   unreadable,
   writeWhole,
 } from "../home/files.ts";
@@ -242,11 +242,14 @@ export async function useNextAdminPrivateKey(places: Places): Promise<void> {
   }
 }
 
-/** Removes the file of the next private key, if there is one. */
+/**
+ * Removes the file of the next private key, if there is one.
+ *
+ * @throws {EnsembleError} if it cannot be removed.
+ */
 export async function removeNextAdminPrivateKey(places: Places): Promise<void> {
   try {
-    await Deno.remove(places.nextAdminPrivateKey);
-    await syncDirectoryOf(places.nextAdminPrivateKey);
+    await removeDurably(places.nextAdminPrivateKey);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }

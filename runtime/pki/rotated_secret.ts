@@ -13,7 +13,7 @@
  */
 import { EnsembleError, InvalidInputError } from "../errors.ts";
 import { readCookie, readNextCookie, requireCookie } from "../home/cookie.ts";
-import { readRegularFile, syncDirectoryOf, withFileLock, writeWhole } from "../home/files.ts";
+import { readRegularFile, removeDurably, withFileLock, writeWhole } from "../home/files.ts";
 import type { Places } from "../home/paths.ts";
 import { fingerprintOf, publicKeyFingerprint } from "../server/credentials.ts";
 import { importAdminPublicKey, readAdminPublicKey, readNextAdminPublicKey } from "./admin_key.ts";
@@ -136,7 +136,7 @@ export class RotatedSecret {
       if (current !== fingerprint) throw this.#isNotThere(fingerprint);
       if (next === undefined) return;
       if (next !== fingerprint) throw this.#isAnother(next);
-      await this.#removeNext();
+      await removeDurably(this.nextPath);
     });
   }
 
@@ -154,7 +154,7 @@ export class RotatedSecret {
       }
       if (next === undefined) return;
       if (next !== fingerprint) throw this.#isAnother(next);
-      await this.#removeNext();
+      await removeDurably(this.nextPath);
     });
   }
 
@@ -164,11 +164,6 @@ export class RotatedSecret {
       await change(await this.state());
       return await this.state();
     });
-  }
-
-  async #removeNext(): Promise<void> {
-    await Deno.remove(this.nextPath);
-    await syncDirectoryOf(this.nextPath);
   }
 
   async #fingerprintOf(contents: Uint8Array): Promise<string> {

@@ -54,3 +54,24 @@ export async function exists(path: string): Promise<boolean> {
 export function cookieOf(gerbilPath: string): Uint8Array {
   return Deno.readFileSync(`${gerbilPath}/ensemble/cookie`);
 }
+
+/** A file or a directory that is mounted over itself until it is disposed of. */
+export class MountedOver implements Disposable {
+  readonly #path: string;
+
+  /** Mounts it, with `ro` so that nothing on it can be written. */
+  constructor(path: string, mode?: "ro") {
+    this.#path = path;
+    runMount("mount", "--bind", path, path);
+    if (mode) runMount("mount", "-o", `remount,bind,${mode}`, path);
+  }
+
+  [Symbol.dispose](): void {
+    runMount("umount", this.#path);
+  }
+}
+
+function runMount(program: string, ...args: string[]): void {
+  const { code, stderr } = new Deno.Command(program, { args }).outputSync();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+}

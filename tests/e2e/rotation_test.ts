@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { CertifiedEnsemble } from "../cli/certified_ensemble.ts";
 import { freePort } from "../free_port.ts";
+import { LINUX, ROOT, testWith } from "../requirements.ts";
 import { SEALING_PROGRAM } from "../tested_program.ts";
 import { installAdministrator } from "./administrator.ts";
-import { cookieOf, exists, on, otherHost, startSupervisor } from "./rotating_hosts.ts";
+import { cookieOf, exists, MountedOver, on, otherHost, startSupervisor } from "./rotating_hosts.ts";
 import { RunningEnsemble } from "./running_ensemble.ts";
 
 /** A program that asks another server all the time, and tells how often that failed. */
@@ -163,6 +164,64 @@ Deno.test("cookie --abort gives a rotation up, until the new cookie is in use", 
   const next = `${ensemble.places.cookiePath}.next`;
   await Deno.copyFile(ensemble.places.cookiePath, next);
   assert.match(await ensemble.failure("cookie", "--abort"), /the new one is in use already/);
+});
+
+testWith([LINUX, ROOT, "mount"], {
+  name: "cookie --rotate gives the reason of a host that cannot write its files, and goes on later",
+  async fn() {
+    await using ensemble = await RunningEnsemble.start();
+    const there = await otherHost(ensemble, "there");
+    await on(ensemble, there, () => startSupervisor(ensemble, "supervisor-there"));
+    const old = cookieOf(there);
+    const files = `${there}/ensemble`;
+    const failing = async (mounts: MountedOver) => {
+      using _ = mounts;
+      const { code, stderr } = await ensemble.run("cookie", "--rotate");
+      assert.equal(code, 1);
+      const lines = stderr.trimEnd().split("\n");
+      return { reason: lines[0]!, steps: lines.at(-1)! };
+    };
+
+    const readOnly = await failing(new MountedOver(files, "ro"));
+    assert.match(
+      readOnly.reason,
+      /^gxensemble: error: the host of supervisor-there: cannot \w+ \S+there\/ensemble\/\S+: Read-only file system/,
+    );
+    assert.match(
+      readOnly.steps,
+      /: the old one stays valid: supervisor-there cannot do without it\. Mend what failed on the host of supervisor-there, see above, then run "gxensemble cookie --rotate" again, or with -f /,
+    );
+    assert.deepEqual(cookieOf(there), old);
+
+    // A file on which something is mounted can be neither replaced nor removed.
+    const unused = await failing(new MountedOver(`${files}/cookie`));
+    assert.match(
+      unused.reason,
+      /the host of supervisor-there: cannot write \S+\/cookie: Device or resource busy/,
+    );
+    assert.match(
+      unused.steps,
+      /: supervisor-there may still accept the old one: mend what failed on the host of supervisor-there, see above, then run /,
+    );
+    const unfinished = await failing(new MountedOver(`${files}/cookie.next`));
+    assert.match(
+      unfinished.reason,
+      /the host of supervisor-there: cannot remove \S+\/cookie\.next: Device or resource busy/,
+    );
+    assert.match(
+      unfinished.steps,
+      /: the new one is in use, but the rotation is not finished: mend what failed on the host of supervisor-there, /,
+    );
+
+    const here = await failing(new MountedOver(`${ensemble.places.cookiePath}.next`));
+    assert.match(
+      here.reason,
+      /^gxensemble: error: cannot remove \S+\/cookie\.next: Device or resource busy/,
+    );
+    await ensemble.lines("cookie", "--rotate");
+    assert.notDeepEqual(cookieOf(there), old);
+    assert.deepEqual(cookieOf(there), cookieOf(ensemble.places.gerbilPath));
+  },
 });
 
 Deno.test("cookie --status exits with 1 when a server does not answer", async () => {

@@ -4,6 +4,7 @@ import {
   MAX_FILE,
   readRegularFile,
   readSecretFile,
+  removeDurably,
   takeFileLock,
   withFileLock,
   writeWhole,
@@ -343,4 +344,17 @@ Deno.test("a lock that is not a regular file is refused without blocking", async
   clearTimeout(deadline);
   assert.ok(!waited, "it waited for a reader");
   await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("removeDurably removes a file, and says why it cannot", async () => {
+  using directory = new Directory();
+  const path = directory.write("secret", 0o600);
+  await removeDurably(path);
+  await assert.rejects(removeDurably(path), Deno.errors.NotFound);
+  directory.write("other", 0o600);
+  await assert.rejects(removeDurably(directory.path), (error) => {
+    assert.ok(error instanceof EnsembleError);
+    assert.match(error.message, /^cannot remove \/\S+: Directory not empty/);
+    return true;
+  });
 });
