@@ -57,6 +57,18 @@ export class PortableHost extends TemporaryEnsemble {
       deno: this.#deno,
       include: include.map((path) => join(this.directory, path)),
     });
+    await this.#copy(output);
+  }
+
+  /**
+   * Replaces a file by a copy that another process makes. A process that another test was starting
+   * meanwhile may still have the file open for writing, and such a file cannot be run.
+   */
+  async #copy(path: string): Promise<void> {
+    const copy = `${this.directory}/copy`;
+    const { success } = await new Deno.Command("cp", { args: ["-p", path, copy] }).output();
+    if (!success) throw new Error(`cannot copy ${path}`);
+    await Deno.rename(copy, path);
   }
 
   /** Runs a command line in the host's shell, to its end. */
