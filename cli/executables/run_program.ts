@@ -37,7 +37,7 @@ import { EnsembleError } from "../../runtime/errors.ts";
  *   await Deno.serve({ port: Number(port), signal }, () => new Response("hello\n")).finished;
  * }
  *
- * if (import.meta.main) Deno.exit(await runProgram(main, { roles: ["web"] }));
+ * if (import.meta.main) Deno.exitCode = await runProgram(main, { roles: ["web"] });
  * ```
  */
 export async function runProgram(

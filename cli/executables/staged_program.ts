@@ -262,7 +262,9 @@ async function main(...args) {
   if (typeof namespace.main !== "function") throw new TypeError("main of " + module + " is no function");
   return await namespace.main(...args);
 }
-Deno.exit(await runProgram(main, ${JSON.stringify({ name, version })}));
+Deno.exitCode = await runProgram(main, ${JSON.stringify({ name, version })});
+// It ends by itself unless something was left open, since Deno.exit may hang with telemetry.
+setTimeout(() => Deno.exit(), 1000).unref();
 `,
   );
   return { path, runtimeAddresses: runtimeAddresses(graph), workers: workerFiles(graph) };

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { makeExecutable } from "../../cli/executables/executable.ts";
 import { METRICS } from "../../runtime/observation/metrics_table.ts";
 import { OtlpReceiver, type ReceivedSpan } from "../otlp_receiver.ts";
 import { RunningEnsemble, type RunningProcess } from "./running_ensemble.ts";
@@ -147,19 +148,38 @@ Deno.test("records of the log name their trace, and are sent if the console is r
   assert.match((await ensemble.lines("logs", "web", "-n", "1")).join(), /trace_id=\w{32} span_id=/);
 });
 
-Deno.test("a server ends, and sends what is left, when metrics become due while it sends spans", async () => {
+/** Stops a server when its collector answers spans only after metrics. */
+async function endWhileMetricsAreDue(
+  start: (ensemble: RunningEnsemble) => Promise<RunningProcess>,
+): Promise<void> {
   await using receiver = new OtlpReceiver();
   await using ensemble = await RunningEnsemble.start();
   Object.assign(ensemble.places.environment, receiver.environment("web"), {
     // Its spans are sent when it ends.
     OTEL_BSP_SCHEDULE_DELAY: "600000",
   });
-  const server = await ensemble.startServer("web", [], FAILING);
+  const server = await start(ensemble);
   await ensemble.failure("call", "orders@web", "add");
   receiver.answerSpansAfterMetrics();
   server.signal("SIGTERM");
   assert.equal(await server.exit(), 0);
   assert.ok(receiver.spans.some(({ name, kind }) => name === "orders/add" && kind === "server"));
+}
+
+Deno.test("a server ends, and sends what is left, when metrics become due while it sends spans", async () => {
+  await endWhileMetricsAreDue((ensemble) => ensemble.startServer("web", [], FAILING));
+});
+
+Deno.test("an executable ends, and sends what is left, when metrics become due while it sends spans", async () => {
+  await endWhileMetricsAreDue(async (ensemble) => {
+    const entry = await ensemble.write("web.js", FAILING);
+    const output = ensemble.path("web");
+    const deno = await ensemble.writeDeno();
+    await makeExecutable({ entry, output, portable: true, deno, lazyBuiltins: [] });
+    const server = ensemble.spawnProgram(output, "web");
+    await server.logged(/web is in the registry$/);
+    return server;
+  });
 });
 
 Deno.test("a server ends when its collector accepts connections and does not answer", async () => {

@@ -37,7 +37,7 @@ Deno.test("writeServerModule names the program's modules as run does, the entry 
   });
   const server = await Deno.readTextFile(written.path);
   assert.match(server, /^import \{ currentServer, runProgram \} from "@gxensemble\/ensemble";$/m);
-  assert.match(server, /^Deno\.exit\(await runProgram\(main, \{"name":"a \\"b\\""\}\)\);$/m);
+  assert.match(server, /^Deno\.exitCode = await runProgram\(main, \{"name":"a \\"b\\""\}\);$/m);
   const modules = await Deno.readTextFile(project.path("out/modules.js"));
   const imported = Array.from(modules.matchAll(/ from "(.*)";$/gm), ([, url]) => url);
   const names = Array.from(
