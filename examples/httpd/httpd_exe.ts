@@ -39,9 +39,8 @@ export async function main(args: string[]): Promise<void> {
 if (import.meta.main) {
   try {
     await main(Deno.args);
-    Deno.exit(0);
   } catch (error) {
     console.error(`httpd_exe: error: ${(error as Error).message}`);
-    Deno.exit(1);
+    Deno.exitCode = 1;
   }
 }
