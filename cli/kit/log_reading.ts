@@ -25,6 +25,7 @@ import type { RecordPrinter, ServerRecord } from "./log_records.ts";
 import { type ClientOptions, RUNNING_STATES } from "./options.ts";
 import { printNotice } from "./output.ts";
 import type { PassphraseOptions } from "./prompts.ts";
+import { formatNames } from "./quantities.ts";
 import { findSet } from "./server_set.ts";
 import { AT_ONCE, isSet, type ServerSet } from "./server_set_options.ts";
 
@@ -85,7 +86,7 @@ export class LogReading {
     this.#print([...pages].flatMap(([server, page]) => this.#newest(server, page)));
     if (this.#options.follow && pages.size > 0) await this.#followAll(pages, set);
     if (this.#failed.size === 0) return;
-    const names = [...this.#failed].sort().join(", ");
+    const names = formatNames([...this.#failed].sort());
     throw new EnsembleError(
       `failed in ${this.#failed.size} of ${servers.length} servers: ${names}`,
     );

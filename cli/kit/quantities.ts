@@ -1,5 +1,5 @@
 /**
- * Formats numbers with units, and numbers of names, for people.
+ * Formats numbers with units, and lists of names, for people.
  *
  * @module
  */

@@ -12,7 +12,7 @@ import { servers, sockets } from "../pair.ts";
 import { openRaw, RawMode, roundTrip } from "../raw_stream.ts";
 import { median } from "../statistics.ts";
 import { ProcessorTime } from "../processor_time.ts";
-import { lanes, OUTSTANDING, rateOf, runLanes } from "../timing.ts";
+import { lanes, OUTSTANDING, rateOf, rateWhile, runLanes } from "../timing.ts";
 
 const PEERS = 1_000;
 
@@ -75,9 +75,8 @@ async function askMany(
 ): Promise<Figures> {
   await runLanes(duration / 2, asks);
   const server = new ProcessorTime(pid);
-  const start = performance.now();
-  const done = await runLanes(duration, asks);
-  const rate = done / (performance.now() - start) * 1000;
+  let done = 0;
+  const { rate } = await rateWhile(undefined, async () => done = await runLanes(duration, asks));
   const { cpu } = server.perMessage(done);
   return { [MANY_EACH]: rate, ...cpu !== undefined && { [SERVER_CPU]: cpu } };
 }
